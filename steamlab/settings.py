@@ -1,0 +1,77 @@
+"""One frozen Settings, read from `STEAMLAB_*`, and the paths that hang on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_state_path
+
+from steamlab.errors import SetupError
+
+__all__ = ["ROOT", "Settings", "data_path", "settings"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the surroundings decide; each field names its variable.
+
+    `bootstrap` (`STEAMLAB_BOOTSTRAP`): somebody else's running cluster, used instead of our own.
+    `kafka_jars` (`STEAMLAB_KAFKA_JARS`): the `libs` folder of an unpacked Kafka.
+    `maven` (`STEAMLAB_MAVEN`): a mirror to fetch Kafka's jars from.
+    `home` (`STEAMLAB_HOME`): the local broker's state, receipts and progress.
+    `cache` (`STEAMLAB_CACHE`): the verified jars.
+    `port` (`STEAMLAB_PORT`): the local broker's first choice of a port.
+    `speed` (`STEAMLAB_SPEED`): turns the store's clock up by this factor, as tests do.
+    """
+
+    bootstrap: str | None
+    kafka_jars: Path | None
+    maven: str | None
+    home: Path
+    cache: Path
+    port: int
+    speed: float
+
+
+def settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings afresh; raise `SetupError` where a variable makes no sense."""
+    jars = environ.get("STEAMLAB_KAFKA_JARS")
+    return Settings(
+        bootstrap=environ.get("STEAMLAB_BOOTSTRAP") or None,
+        kafka_jars=Path(jars).expanduser() if jars else None,
+        maven=environ.get("STEAMLAB_MAVEN") or None,
+        home=_folder(environ, "STEAMLAB_HOME", user_state_path("steamlab")),
+        cache=_folder(environ, "STEAMLAB_CACHE", user_cache_path("steamlab")),
+        port=int(_number(environ, "STEAMLAB_PORT", 29092, 1024, 65535)),
+        speed=_number(environ, "STEAMLAB_SPEED", 1.0, 0.01, 10_000.0),
+    )
+
+
+def data_path(name: str) -> Path:
+    """Return the path of a file in `data/`, wherever the notebook was started."""
+    return ROOT / "data" / name
+
+
+def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:
+    return Path(environ.get(name) or default).expanduser().absolute()
+
+
+def _number(environ: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise SetupError(
+            f"{name} must be a number from {low:g} to {high:g}, and is {text!r}.",
+            repair=f"Set it again, or `unset {name}`.",
+        )
+    return value
