@@ -1,0 +1,290 @@
+"""Send planned events into Kafka, each at its arrival, as fast as the store's clock runs."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from numpy.typing import NDArray
+
+from steamlab.clock import Clock
+from steamlab.errors import BrokerError, TopicError
+
+__all__ = ["PRODUCER", "Events", "Record", "Replayer"]
+
+Record: TypeAlias = tuple[int, bytes, bytes, list[tuple[str, bytes]]]
+"""An event as it leaves: kind, key, value, headers."""
+
+PRODUCER: dict[str, Any] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "compression.type": "lz4",
+    "message.timeout.ms": 0,  # the replayer's own patience decides when to give up
+    "reconnect.backoff.max.ms": 1000,
+}
+_BATCH = 2_000  # events encoded at once
+_TICK_S = 0.02  # events due within one tick leave together
+_SILENCE_S = 2.0  # no acknowledgement for so long, though some are due: Kafka is away
+
+
+class Events(Protocol):
+    """What the replayer needs of a planned chunk; its events stand in order of arrival."""
+
+    @property
+    def arrival_ms(self) -> NDArray[np.int64]:
+        """When each event reaches the store."""
+
+    @property
+    def kind(self) -> NDArray[np.uint8]:
+        """Each event's place in the order of the store's topics."""
+
+    @property
+    def admit(self) -> NDArray[np.float64]:
+        """Each user's seeded hash, in [0, 1)."""
+
+    def __len__(self) -> int:
+        """Return how many events there are."""
+
+    def encode(self, lo: int, hi: int, only: set[int] | None) -> list[Record]:
+        """Return kind, key, value and headers of the events `lo` to `hi`, of some kinds only."""
+
+
+class Replayer:
+    """Send chunks of events into Kafka and count what happened to each.
+
+    `topics`: where each kind of event goes, in the order of the store's topics; None: nowhere.
+    `share`: the share of the planned users that is admitted, from 0 to 1.
+    `events`, `until_ms`: where to end, counted in events sent, or in store time.
+    `status`: called with one line when Kafka stops answering, and when it is back.
+    `patience`: seconds to wait for a Kafka that does not answer, before `BrokerError`.
+    """
+
+    def __init__(
+        self,
+        kafka: Mapping[str, Any],
+        topics: Sequence[str | None],
+        *,
+        start_ms: float,
+        speed: float = math.inf,
+        share: float = 1.0,
+        events: int | None = None,
+        until_ms: float = math.inf,
+        status: Callable[[str], None] = lambda line: None,
+        patience: float = 600,
+    ) -> None:
+        self.sent = self.acked = self.failed = 0
+        self.reached_ms = start_ms
+        self._kafka, self._topics, self._share = kafka, list(topics), share
+        self._left = math.inf if events is None else events
+        self._until_ms, self._status, self._patience = until_ms, status, patience
+        wanted = {kind for kind, name in enumerate(topics) if name is not None}
+        self._only = wanted if len(wanted) < len(self._topics) else None
+        self._clock = Clock(start_ms, speed)
+        self._changes: list[dict[str, Any]] = []
+        self._wake = threading.Event()
+        self._stop_at: float | None = None
+        self._settled, self._settled_at = 0, math.inf
+        self._first_error: KafkaError | None = None
+
+    @property
+    def speed(self) -> float:
+        """The store seconds that pass in a second."""
+        return self._clock.speed
+
+    @property
+    def unacked(self) -> int:
+        """How many events were handed over without any answer yet."""
+        return max(0, self.sent - self.acked - self.failed)
+
+    def set(
+        self, *, speed: float | None = None, share: float | None = None, paused: bool | None = None
+    ) -> None:
+        """Change the pace, or who is admitted, while it runs; any thread may call it."""
+        self._changes.append({"speed": speed, "share": share, "paused": paused})
+        self._wake.set()
+
+    def stop(self, *, timeout: float = 10) -> None:
+        """Ask for the end: nothing more is sent, and what was sent has `timeout` to be acked."""
+        self._stop_at = time.monotonic() + timeout
+        self._wake.set()
+
+    def run(self, chunks: Iterable[Events]) -> None:
+        """Send the chunks, then wait until every event sent is acknowledged.
+
+        Raises `TopicError` if a topic is missing, `BrokerError` if Kafka did not confirm it all.
+        """
+        self._producer = Producer(dict(self._kafka) | PRODUCER | {"on_delivery": self._delivered})
+        try:
+            self._require_topics()
+            for chunk in chunks:
+                self._replay(chunk)
+                if self._is_over():
+                    break
+            self._finish()
+        except KafkaException as error:
+            raise BrokerError(
+                f"{self._where()} ended the store's connection: {error.args[0].str()}.",
+                repair="Run `steamlab status` to see what runs, then start the store again.",
+            ) from error
+        finally:
+            self._close()
+        self._judge()
+
+    def _replay(self, chunk: Events) -> None:
+        low, end = 0, int(np.searchsorted(chunk.arrival_ms, self._until_ms, "left"))
+        while low < end and not self._is_over():
+            self._apply_changes()
+            high = self._due(chunk, low, end)
+            if high > low:
+                self._produce(self._admitted(chunk, low, high))
+                self.reached_ms = float(chunk.arrival_ms[high - 1])
+            self._rest(float(chunk.arrival_ms[high]) if low <= high < end else None, high - low)
+            low = high
+        if end < len(chunk):
+            self._left = 0
+
+    def _due(self, chunk: Events, low: int, end: int) -> int:
+        now, high = self._clock.now_ms(), min(low + _BATCH, end)
+        if math.isinf(now):
+            return high
+        return low + int(np.searchsorted(chunk.arrival_ms[low:high], now, "right"))
+
+    def _admitted(self, chunk: Events, low: int, high: int) -> Iterable[Record]:
+        records = chunk.encode(low, high, self._only)
+        if self._share >= 1:
+            return records
+        admit = chunk.admit[low:high]
+        if self._only is not None:
+            admit = admit[np.isin(chunk.kind[low:high], list(self._only))]
+        return compress(records, (admit < self._share).tolist())
+
+    def _produce(self, records: Iterable[Record]) -> None:
+        produce: Callable[..., None] = self._producer.produce
+        topics, sent = self._topics, self.sent
+        last = sent + self._left
+        for kind, key, value, headers in records:
+            if sent >= last:
+                break
+            try:
+                produce(topics[kind], value, key, headers=headers)
+            except BufferError:
+                self.sent = sent
+                if not self._retry(topics[kind], value, key, headers):
+                    break
+            sent += 1
+        self.sent, self._left = sent, last - sent
+
+    def _retry(self, topic: str | None, value: bytes, key: bytes, headers: Any) -> bool:
+        """Make room in the full queue and try again; False if the end came first."""
+        while self._stop_at is None:
+            self._producer.poll(0.02)
+            self._watch()
+            try:
+                self._producer.produce(str(topic), value, key, headers=headers)
+            except BufferError:
+                continue
+            return True
+        return False
+
+    def _rest(self, next_ms: float | None, count: int) -> None:
+        """Serve delivery reports; sleep until something is due, unless there is much to do."""
+        self._producer.poll(0)
+        self._watch()
+        if count >= _BATCH or math.isinf(self._clock.now_ms()):
+            return
+        wait = 0.1
+        if next_ms is not None:
+            wait = (next_ms - self._clock.now_ms()) / 1000 / self._clock.speed
+        self._wake.wait(min(max(wait, _TICK_S), 0.1))
+        self._wake.clear()
+
+    def _watch(self) -> None:
+        """Notice that acknowledgements stopped coming, and wait for them."""
+        settled, now = self.acked + self.failed, time.monotonic()
+        if settled != self._settled or not self.unacked:
+            self._settled, self._settled_at = settled, now
+        elif now - self._settled_at > _SILENCE_S:
+            self._outlast()
+            self._settled_at = time.monotonic()
+
+    def _outlast(self) -> None:
+        # The store's clock stands meanwhile: what waits stays bounded, and no rush follows.
+        self._clock.change(self.reached_ms, away=True)
+        self._status(
+            f"{self._where()} does not answer; waiting, "
+            f"{self.unacked:,} events not yet acknowledged."
+        )
+        give_up = time.monotonic() + self._patience
+        while self.acked + self.failed == self._settled and self._in_time():
+            if time.monotonic() > give_up:
+                return self.stop(timeout=0)
+            self._producer.poll(0.05)
+        self._clock.change(self.reached_ms, away=False)
+        if self.acked + self.failed != self._settled:
+            self._status(f"{self._where()} answers again; the store goes on.")
+        return None
+
+    def _finish(self) -> None:
+        while self.unacked and self._in_time():
+            self._producer.flush(0.1)
+            self._watch()
+
+    def _close(self) -> None:
+        self._cause = self._first_error.str() if self._first_error else "no answer"
+        if self.unacked:  # nobody knows whether these are stored: they never count as acked
+            self._producer.purge()
+            self._producer.flush(1)
+        self._producer.close()
+
+    def _judge(self) -> None:
+        lost = self.sent - self.acked
+        if lost:
+            raise BrokerError(
+                f"{self._where()} did not acknowledge {lost:,} of {self.sent:,} events: "
+                f"{self._cause}.",
+                repair="Run `steamlab status` to see what runs, then send them again.",
+            )
+
+    def _is_over(self) -> bool:
+        return self._left <= 0 or self._stop_at is not None
+
+    def _in_time(self) -> bool:
+        return self._stop_at is None or time.monotonic() < self._stop_at
+
+    def _where(self) -> str:
+        return f"Kafka at {self._kafka['bootstrap.servers']}"
+
+    def _apply_changes(self) -> None:
+        while self._changes:
+            change = self._changes.pop(0)
+            share = change.pop("share")
+            self._share = self._share if share is None else share
+            self._clock.change(self.reached_ms, **change)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.acked += 1
+            return
+        self.failed += 1
+        if self._first_error is None:
+            self._first_error = error
+
+    def _require_topics(self) -> None:
+        try:
+            known = self._producer.list_topics(timeout=10).topics
+        except KafkaException as error:
+            raise BrokerError(
+                f"{self._where()} does not answer.", repair="Run `steamlab up` to start it."
+            ) from error
+        if missing := [name for name in self._topics if name is not None and name not in known]:
+            there = ", ".join(sorted(name for name in known if not name.startswith("__")))
+            raise TopicError(
+                f"The store has nowhere to send to: there is no topic {', '.join(missing)}.",
+                repair=f"Create it first; these exist: {there or 'none'}.",
+            )
