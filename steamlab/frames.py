@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import pandas as pd
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -29,6 +28,8 @@ RECORD_COLUMNS = ("topic", "partition", "offset", "key")
 _MAX_DEPTH = 32
 _MAX_FIELDS = 64
 _COUNTS = ("currentWishlistSize", "itemsInCart", "resultsCount")
+
+_END_OF_FILE = KafkaError._PARTITION_EOF  # noqa: SLF001 - the client's own name for it
 
 _parse = msgspec.json.Decoder().decode
 _Place = tuple[str, int]
@@ -75,13 +76,13 @@ def read(
     """
     deadline = time.monotonic() + timeout
     names = [topics] if isinstance(topics, str) else list(topics)
-    ends = {
-        (name, int(partition)): int(end)
+    spans = {
+        (name, int(partition)): (int(begin), int(end))
         for name in names
         for partition, begin, end in offsets(kafka, name, timeout=timeout).itertuples(index=False)
         if until is not None or end > begin
     }
-    return to_frame(_collect(kafka, ends, until, deadline) if ends else [])
+    return to_frame(_collect(kafka, spans, until, deadline) if spans else [])
 
 
 def send(
@@ -143,31 +144,34 @@ def _produce(
 
 
 def _collect(
-    kafka: Mapping[str, Any], ends: dict[_Place, int], until: int | None, deadline: float
+    kafka: Mapping[str, Any],
+    spans: Mapping[_Place, tuple[int, int]],
+    until: int | None,
+    deadline: float,
 ) -> list[Message]:
     found: list[Message] = []
-    open_ = set(ends)
+    unread = set(spans)
     config = {
         "group.id": f"steamlab-read-{uuid.uuid4().hex[:8]}",  # never joined, never committed
         "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
         "enable.partition.eof": True,
         "fetch.wait.max.ms": 50,
     }
     with Consumer(dict(kafka) | config) as consumer:
-        consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in ends])
-        while len(found) < until if until is not None else open_:
+        # An offset that is known starts at once; looking up OFFSET_BEGINNING takes half a second.
+        consumer.assign([TopicPartition(*place, begin) for place, (begin, _) in spans.items()])
+        while len(found) < until if until is not None else unread:
             if time.monotonic() > deadline:
-                raise _too_late(ends, until, len(found))
+                raise _too_late(spans, until, len(found))
             for message in consumer.consume(_room(until, found), 0.1):
                 place = (str(message.topic()), int(message.partition() or 0))
-                error, offset = message.error(), int(message.offset() or 0)
-                if error is None and (until is not None or offset < ends[place]):
+                error, offset, end = message.error(), int(message.offset() or 0), spans[place][1]
+                if error is None and (until is not None or offset < end):
                     found.append(message)
-                # Control records of transactions are never shown: only the end tells of them.
-                if (error and error.code() == KafkaError._PARTITION_EOF) or (  # noqa: SLF001
-                    not error and offset + 1 >= ends[place]
-                ):
-                    open_.discard(place)
+                # Control records of transactions are never shown: the end of file tells of them.
+                if offset + 1 >= end if error is None else error.code() == _END_OF_FILE:
+                    unread.discard(place)
     return found
 
 
@@ -175,8 +179,8 @@ def _room(until: int | None, found: list[Message]) -> int:
     return 1000 if until is None else min(1000, until - len(found))
 
 
-def _too_late(ends: Mapping[_Place, int], until: int | None, seen: int) -> DeadlineError:
-    names = " ".join(sorted({name for name, _ in ends}))
+def _too_late(places: Iterable[_Place], until: int | None, seen: int) -> DeadlineError:
+    names = " ".join(sorted({name for name, _ in places}))
     expected = "all records" if until is None else f"{until} records"
     return DeadlineError(
         f"Expected {expected} of {names}, and saw {seen} before the deadline.",
