@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 
-__all__ = ["Clock"]
+from steamlab.errors import LessonError
+
+__all__ = ["Clock", "duration_ms"]
+
+_UNITS_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
+_DURATION = re.compile(r"(\d{1,6}(?:\.\d+)?) (minute|hour|day|week)s?", re.ASCII)
+
+
+def duration_ms(text: str) -> int:
+    """Return a length of store time in milliseconds; raise `LessonError` for other words."""
+    found = _DURATION.fullmatch(text.strip())
+    length = round(float(found[1]) * _UNITS_MS[found[2]]) if found else 0
+    if length <= 0:
+        raise LessonError(
+            f"The store cannot play {text!r}.",
+            repair='Say how long in store time: "90 minutes", "6 hours", "1 day" or "2 weeks".',
+        )
+    return length
 
 
 class Clock:
@@ -21,6 +39,11 @@ class Clock:
         self.speed, self._wall = speed, wall
         self._stops: set[str] = set()
         self._at_ms, self._since = start_ms, wall()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether some reason holds the clock."""
+        return bool(self._stops)
 
     def now_ms(self) -> float:
         """Return the store's time; infinity where every event is due."""

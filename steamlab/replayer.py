@@ -151,6 +151,8 @@ class Replayer:
 
     def _due(self, chunk: Events, low: int, end: int) -> int:
         now, high = self._clock.now_ms(), min(low + _BATCH, end)
+        if self._clock.is_stopped:
+            return low
         if math.isinf(now):
             return high
         return low + int(np.searchsorted(chunk.arrival_ms[low:high], now, "right"))
