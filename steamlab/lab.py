@@ -22,7 +22,7 @@ from steamlab.errors import DeadlineError, SetupError
 from steamlab.settings import ROOT, settings
 from steamlab.workspace import Workspace, make_workspace
 
-__all__ = ["JupyterLab", "lab", "lab_command"]
+__all__ = ["JupyterLab", "lab", "lab_command", "lab_environ"]
 
 _LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # 127.0.0.1 needs no proxy
 
@@ -41,12 +41,12 @@ def lab(
     Kafka keeps running afterwards. Raises what `broker.up` raises, and `SetupError`
     where JupyterLab does not start.
     """
-    from steamlab.broker import up  # the client takes a moment to load: JupyterLab starts first
-
     workspace = make_workspace(fresh=fresh)
     _say_copies(workspace, say)
     say("Starting Kafka and JupyterLab ...")
     with _ended_by_signals(), JupyterLab(root=ROOT, port=port) as server:
+        from steamlab.broker import up  # its imports take a moment, and JupyterLab has started
+
         kafka = up(timeout=timeout)
         say(f"Kafka answers at {kafka.bootstrap}.")
         base, token = server.wait(timeout=timeout)
@@ -70,6 +70,14 @@ def lab_command(*, root: Path, port: int) -> list[str]:
     return command
 
 
+def lab_environ() -> dict[str, str]:
+    """Return the surroundings with the course's JupyterLab settings and this Python's kernel."""
+    environ = dict(os.environ)
+    paths = [str(ROOT / "etc" / "jupyter"), environ.get("JUPYTER_CONFIG_PATH")]
+    environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path for path in paths if path)
+    return environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
+
+
 @dataclass
 class JupyterLab:
     """A JupyterLab server as a child process; its own words go to a log file."""
@@ -88,7 +96,7 @@ class JupyterLab:
         with os.fdopen(handle, "wb") as log:
             command = lab_command(root=self.root, port=self.port)
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                command, env=_environ(), cwd=self.root, stdout=log, stderr=log
+                command, env=lab_environ(), cwd=self.root, stdout=log, stderr=log
             )
         return self
 
@@ -102,6 +110,11 @@ class JupyterLab:
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             process.kill()
             process.wait(10)
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self._running.pid
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:
@@ -118,7 +131,7 @@ class JupyterLab:
             with contextlib.suppress(OSError, ValueError, KeyError, URLError):
                 from jupyter_core.paths import jupyter_runtime_dir
 
-                told = Path(jupyter_runtime_dir()) / f"jpserver-{self._running.pid}.json"
+                told = Path(jupyter_runtime_dir()) / f"jpserver-{self.pid}.json"
                 server = json.loads(told.read_text(encoding="utf-8"))
                 _LOCAL.open(server["url"] + "api", timeout=2).close()
                 return str(server["url"]), str(server["token"])
@@ -137,14 +150,6 @@ class JupyterLab:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log else []
         said = [line.strip() for line in lines if line.strip()]
         return f"Its log is {log}; it ends: {said[-1] if said else '(empty)'}"
-
-
-def _environ() -> dict[str, str]:
-    """Return the surroundings with the course's JupyterLab settings and this Python's kernel."""
-    environ = dict(os.environ)
-    paths = [str(ROOT / "etc" / "jupyter"), environ.get("JUPYTER_CONFIG_PATH")]
-    environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path for path in paths if path)
-    return environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
 
 
 @contextlib.contextmanager

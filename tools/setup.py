@@ -16,24 +16,26 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-__all__ = ["SetupFailedError", "explain", "main", "needed_space", "receipt", "set_up"]
+__all__ = ["SetupFailedError", "explain", "main", "needed_space", "receipt", "set_up", "works"]
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 SPACE_MB = 1500  # measured: 790 MB of packages, 60 MB of jars, the rest for caches and Kafka's data
 AGAIN = "then run the same command again: what has arrived is kept."
 
+DISK_FULL = ("The disk is full.", f"Free about {SPACE_MB / 1000:g} GB, {AGAIN}")
+
 # what uv and pip say -> the sentence and the repair; the first match wins
 KNOWN = (
     (
         r"No space left on device|not enough space on the disk|Disk quota exceeded",
-        "The disk is full.",
-        f"Free about {SPACE_MB / 1000:g} GB, {AGAIN}",
+        *DISK_FULL,
     ),
     (
         r"DO NOT MATCH THE HASHES|[Hh]ash mismatch",
@@ -49,14 +51,12 @@ KNOWN = (
     (
         r"NewConnectionError|ConnectTimeout|Temporary failure in name resolution|Name or service"
         r"|Failed to establish|error sending request|dns error|Connection refused|ProxyError"
-        r"|proxy error|timed out|Network is unreachable|Connection reset|Could not connect"
-        r"|(Failed to fetch|Request failed).*\n.*(connect|tunnel|proxy)",
+        r"|timed out|Network is unreachable|Connection reset|incomplete-download",
         "The package index does not answer.",
         f"Connect to the network, {AGAIN}",
     ),
     (
-        r"No matching distribution found|no wheels with a matching|no usable wheels"
-        r"|has no wheel|no compatible",
+        r"No matching distribution found|no wheels with a matching|no usable wheels",
         "There is no ready-made package for this system.",
         "Use Python 3.11 to 3.14 on Linux (glibc 2.28 or newer), macOS 13 or newer or "
         "Windows x64, or open the repository in its devcontainer.",
@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(explain(str(error), os.environ), file=sys.stderr)
+        print(explain(str(error), os.environ, _free()), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped; the same command goes on from here.", file=sys.stderr)
@@ -101,12 +101,12 @@ def set_up(folder: Path) -> None:
             "Name another one: `make lab PYTHON=/path/to/python3.14`.",
         )
     wanted, have = receipt(), _read(folder / "steamlab.json")
-    if wanted == have and _works(folder):
+    if wanted == have and works(folder):
         return
     began = time.monotonic()
-    needed_space(folder, shutil.disk_usage(ROOT).free)
+    needed_space(folder, _free())
     same_python = {**have, "files": ""} == {**wanted, "files": ""}
-    if not (same_python and _works(folder)):
+    if not (same_python and works(folder)):
         _make(folder)
     _install(folder)
     (folder / "steamlab.json").write_text(json.dumps(wanted), encoding="utf-8")
@@ -132,8 +132,13 @@ def needed_space(folder: Path, free: int) -> None:
         )
 
 
-def explain(output: str, environ: Mapping[str, str]) -> SetupFailedError:
-    """Turn what uv, pip or the system said into one sentence and a repair."""
+def explain(output: str, environ: Mapping[str, str], free: int) -> SetupFailedError:
+    """Turn what uv, pip or the system said into one sentence and a repair.
+
+    `free`: the bytes that the disk has left. On a full one pip blames the network.
+    """
+    if free < 20_000_000:
+        return SetupFailedError(*DISK_FULL)
     for pattern, sentence, repair in KNOWN:
         if re.search(pattern, output):
             proxy = _dead_proxy(environ) if "index does not answer" in sentence else None
@@ -143,6 +148,10 @@ def explain(output: str, environ: Mapping[str, str]) -> SetupFailedError:
     return SetupFailedError(
         f"Installing the packages failed: {last}", "Mend that, and run the same command again."
     )
+
+
+def _free() -> int:
+    return min(shutil.disk_usage(path).free for path in (ROOT, tempfile.gettempdir()))
 
 
 def _dead_proxy(environ: Mapping[str, str]) -> SetupFailedError | None:
@@ -179,9 +188,9 @@ def _install(folder: Path) -> None:
         _run([*uv, "--only-binary=:all:", *locked], show=True)
         _run([*uv, *project])
     except SetupFailedError as error:
-        if "disk" in str(error):
-            raise
-        print(f"uv could not: {error}\nTrying pip, which takes longer ...", flush=True)
+        if (folder / "uv.txt").exists() or DISK_FULL[0] in str(error):
+            raise  # what keeps pip from fetching uv keeps it from fetching the rest
+        print(f"uv: {str(error).splitlines()[0]} Trying pip, which takes longer ...", flush=True)
         _run([*pip, "--only-binary=:all:", *locked], show=True)
         _run([*pip, *project])
 
@@ -193,6 +202,7 @@ def _uv(folder: Path, pip: list[str]) -> list[str]:
     wanted = folder / "uv.txt"
     wanted.write_text(pinned.group(), encoding="utf-8")
     _run([*pip, "--no-compile", "--no-deps", "--require-hashes", "-r", str(wanted)])
+    wanted.unlink()
     uv = _python(folder).with_name("uv.exe" if os.name == "nt" else "uv")
     return [str(uv), "pip", "install", "--python", str(_python(folder))]
 
@@ -201,7 +211,8 @@ def _python(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _works(folder: Path) -> bool:
+def works(folder: Path) -> bool:
+    """Tell whether a Python runs there, with the project and JupyterLab in its reach."""
     probe = "import steamlab, importlib.util as u; assert u.find_spec('jupyterlab')"
     command = [str(_python(folder)), "-c", probe]
     try:
@@ -227,7 +238,7 @@ def _run(command: list[str], *, show: bool = False) -> None:
             if show and not re.match(r"\s*[-+~] |\s+(Built|Downloaded)|Using Python", line):
                 print(f"  {line.strip()}", flush=True)
     if process.returncode:
-        raise explain("".join(lines), os.environ)
+        raise explain("".join(lines), os.environ, _free())
 
 
 def _read(path: Path) -> dict[str, str]:
