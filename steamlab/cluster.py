@@ -34,7 +34,7 @@ class Cluster:
 
     `folder` keeps the data, the ports and the cluster id for the next time; without one
     they are deleted at the end, which is `stop` or the end of this process. `port` is the
-    first node's, else a free one. `config` wins over the lab profile. Nodes count from 1.
+    first choice for a new one. `config` wins over the lab profile. Nodes count from 1.
 
         with Cluster(brokers=3) as cluster:
             cluster.kill(2)
@@ -54,11 +54,12 @@ class Cluster:
             )
         self._temporary = folder is None
         self._outlives_us = False
-        self._port = port
         self._config = dict(config or {})
         new = State.new(brokers, port)
         self.folder = (folder or list_clusters() / new.cluster_id).absolute()
         self._state = State.load(self.folder) or new
+        self._launched: dict[int, psutil.Process] = {}
+        self._log_begins: dict[int, int] = {}
         self._end_own: weakref.finalize[Any, Any] | None = None
 
     def __repr__(self) -> str:
@@ -123,7 +124,7 @@ class Cluster:
         try:
             self._start(deadline)
         except trouble.PortTakenError:
-            if not fresh or self._port is not None:
+            if not fresh:
                 raise
             # Somebody took a port after we had chosen it; nothing is lost by choosing again.
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -162,9 +163,8 @@ class Cluster:
         self._check(node)
         deadline = time.monotonic() + timeout
         if not self.running(node):
-            self._launch([node], deadline)
-        else:
-            self._wait({node: 0}, deadline)
+            self._launch([node])
+        self._wait([node], deadline)
 
     def freeze(self, node: int = 1) -> None:
         """Hold a node still: its connections stay open, and it does nothing."""
@@ -185,8 +185,8 @@ class Cluster:
         try:
             self._prepare()
             self._format(deadline)
-            self._launch(absent, deadline)
-            self._wait(dict.fromkeys(before, 0), deadline)
+            self._launch(absent)
+            self._wait(range(1, self.brokers + 1), deadline)
         except BaseException:  # also Ctrl-C: what was started here does not stay behind
             living = find_nodes(self.cluster_id)
             nodes.end([living[number] for number in absent if number in living], gently=False)
@@ -228,37 +228,32 @@ class Cluster:
                 process.kill()
                 raise trouble.too_late(number, self.log_path(number)) from None
             if failed:
-                raise trouble.died(number, self.log_path(number), 0, state.ports[number - 1])
+                raise self._died(number)
 
-    def _launch(self, numbers: Iterable[int], deadline: float) -> None:
-        since = {}
+    def _launch(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             for ports in (self._state.ports, self._state.controller_ports):
                 if is_taken(ports[number - 1]):
                     raise trouble.port_taken(ports[number - 1])
             log = self.log_path(number)
-            since[number] = log.stat().st_size if log.exists() else 0
+            self._log_begins[number] = log.stat().st_size if log.exists() else 0
             mark = nodes.marks(self.cluster_id, number)
-            self._run(number, "kafka.Kafka", "server.properties", mark=mark)
-        self._wait(since, deadline)
+            kafka = self._run(number, "kafka.Kafka", "server.properties", mark=mark)
+            self._launched[number] = kafka
 
     def _run(self, number: int, *arguments: str, mark: str = "") -> psutil.Process:
         folder = self.log_path(number).parent
         return nodes.launch(find_java(), ensure_jars(), folder, arguments, mark)
 
-    def _wait(self, since: Mapping[int, int], deadline: float) -> None:
-        """Wait until each node answers with our cluster id and knows the others of them.
-
-        `since` says where in each node's log this run begins.
-        """
-        waiting = set(since)
+    def _wait(self, numbers: Iterable[int], deadline: float) -> None:
+        """Wait until each node answers with our cluster id and knows the others of them."""
+        together = set(numbers)
+        waiting = together
         while waiting:
-            living = find_nodes(self.cluster_id)
-            for number in since:
-                if number not in living:
-                    port = self._state.ports[number - 1]
-                    raise trouble.died(number, self.log_path(number), since[number], port)
-            waiting = {number for number in waiting if not self._is_ready(number, set(since))}
+            for number in together:
+                if (process := self._launched.get(number)) and not nodes.lives(process):
+                    raise self._died(number)
+            waiting = {number for number in waiting if not self._is_ready(number, together)}
             if waiting and time.monotonic() > deadline:
                 raise trouble.too_late(min(waiting), self.log_path(min(waiting)))
             time.sleep(0.05 if waiting else 0)
@@ -270,6 +265,10 @@ class Cluster:
             and seen.cluster_id == self.cluster_id
             and together <= set(seen.brokers)
         )
+
+    def _died(self, number: int) -> BrokerError:
+        begin, port = self._log_begins.get(number, 0), self._state.ports[number - 1]
+        return trouble.died(number, self.log_path(number), begin, port)
 
     def _living(self, node: int) -> psutil.Process:
         self._check(node)

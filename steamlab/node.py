@@ -24,6 +24,7 @@ __all__ = [
     "find_nodes",
     "is_alive",
     "launch",
+    "lives",
     "marks",
     "node_status",
 ]
@@ -87,6 +88,14 @@ def find_nodes(cluster_id: str) -> dict[int, psutil.Process]:
             number = next(word for word in words if word.startswith(_NODE))
             found[int(number.removeprefix(_NODE))] = process
     return dict(sorted(found.items()))
+
+
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process that was launched here runs, also while its JVM is being loaded."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def end(processes: Iterable[psutil.Process], *, gently: bool, timeout: float = 15) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["LAB", "LOG4J2", "escape", "properties", "replicated"]
+__all__ = ["LAB", "LOG4J2", "by_size", "escape", "properties"]
 
 LAB: Mapping[str, object] = {
     # A topic exists because somebody made it, not because somebody mistyped it. Default: true.
@@ -38,9 +38,6 @@ LAB: Mapping[str, object] = {
     "offsets.retention.check.interval.ms": 1000,
     # A transaction that its producer left open ends soon after its timeout. Default: 10 s.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
-    # A dead broker is missed after 6 s, three heartbeats a second apart. Default: 9 s, 2 s.
-    "broker.heartbeat.interval.ms": 1000,
-    "broker.session.timeout.ms": 6000,
     # A follower that is 10 s behind leaves the in-sync replicas. Default: 30 s.
     "replica.lag.time.max.ms": 10000,
     # Kafka's own topics: few partitions, or a start takes long. Default: 50 each.
@@ -66,12 +63,14 @@ logger.cfg.level=warn
 """
 
 
-def replicated(brokers: int) -> dict[str, object]:
-    """Return the settings that follow from the number of brokers: copies, and how many must be in.
+def by_size(brokers: int) -> dict[str, object]:
+    """Return the settings that follow from the number of brokers.
 
-    One broker: 1 and 1. Three: 3 and 2, so that one may die and writes go on.
+    One: a single copy of everything. Three: three copies, two of which must be in sync, so
+    that one broker may die and writes go on.
     """
     copies, in_sync = min(3, brokers), 2 if brokers >= 3 else 1
+    alone = brokers == 1
     return {
         "default.replication.factor": copies,
         "min.insync.replicas": in_sync,
@@ -80,6 +79,10 @@ def replicated(brokers: int) -> dict[str, object]:
         "transaction.state.log.min.isr": in_sync,
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": in_sync,
+        # How soon a dead broker is missed; a killed one comes back no sooner. Default: 9 s, 2 s.
+        # With three, too short a time moves leaders about whenever the computer is busy.
+        "broker.session.timeout.ms": 3000 if alone else 6000,
+        "broker.heartbeat.interval.ms": 500 if alone else 1000,
     }
 
 
@@ -109,7 +112,7 @@ def properties(
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         # Relative: each node runs in its own folder, whose name may hold any character.
         "log.dirs": "data",
-        **replicated(len(ports)),
+        **by_size(len(ports)),
         **LAB,
         **extra,
     }

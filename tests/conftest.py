@@ -10,31 +10,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from steamlab import topics
+from steamlab import broker, topics
 from steamlab.client import client_config
 
-_ROOT = Path(__file__).resolve().parent.parent
-_HOMES = _ROOT / "build" / "test-home"
+_HOMES = Path(__file__).resolve().parent.parent / "build" / "test-home"
 _LESSON = re.compile(r"^(\d\d)_.+\.ipynb$")
-_started: list[str] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run a home of its own; workers and kernels inherit it from the controller."""
+    """Give the run a home of its own; workers and the kernels of notebooks inherit it."""
+    config.addinivalue_line("markers", "xdist_group(name): on one worker, one after the other")
     if _is_worker(config):
         return
+    for left in _HOMES.glob("*-*"):
+        if not psutil.pid_exists(int(left.name.split("-")[0])):
+            _end(left)
     home = _HOMES / f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
     home.mkdir(parents=True)
     os.environ["STEAMLAB_HOME"] = str(home)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep on one worker, one after the other, what shares a lesson or a file."""
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the Kafka that the run started: by then no worker is left."""
+    if not _is_worker(config) and (home := os.environ.get("STEAMLAB_HOME")):
+        _end(Path(home))
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares a lesson or a file; skip what needs a browser, if there is none."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
-        if item.get_closest_marker("browser") is not None and not _may_browse():
+        if item.get_closest_marker("browser") and not _may_browse():
             item.add_marker(pytest.mark.skip(reason="NO CHROMIUM: the browser tests did not run"))
 
 
@@ -42,7 +52,29 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say loudly what a missing browser left unproven."""
     skipped = terminalreporter.stats.get("skipped", [])
     if any("NO CHROMIUM" in str(report.longrepr) for report in skipped):
-        terminalreporter.write_sep("!", "no chromium: the browser tests were SKIPPED", red=True)
+        terminalreporter.write_sep("!", "NO CHROMIUM: the browser tests were skipped", red=True)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> dict[str, Any]:
+    """The settings of the run's Kafka, which the first who asks for it starts."""
+    return client_config(broker.up().bootstrap)
+
+
+@pytest.fixture
+def topic(kafka: dict[str, Any]) -> Iterator[str]:
+    """A fresh topic of three partitions, deleted at the end."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    topics.create(kafka, [topics.TopicSpec(name, 3)])
+    yield name
+    topics.delete(kafka, [name])
+
+
+def _end(home: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STEAMLAB_HOME", str(home))
+        broker.down()
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def _group(item: pytest.Item) -> str:
@@ -58,18 +90,3 @@ def _may_browse() -> bool:
     if os.environ.get("STEAMLAB_REQUIRE_BROWSER") == "1":
         return True
     return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-
-
-@pytest.fixture(scope="session")
-def kafka() -> dict[str, Any]:
-    """The settings of the run's shared Kafka."""
-    return client_config(os.environ.get("STEAMLAB_BOOTSTRAP", "127.0.0.1:39092"))
-
-
-@pytest.fixture
-def topic(kafka: dict[str, Any]) -> Iterator[str]:
-    """A fresh topic of three partitions, deleted at the end."""
-    name = f"test-{uuid.uuid4().hex[:10]}"
-    topics.create(kafka, [topics.TopicSpec(name, 3)])
-    yield name
-    topics.delete(kafka, [name])
