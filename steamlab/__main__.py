@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from steamlab.errors import LabError
+
+if TYPE_CHECKING:
+    from steamlab.broker import Kafka, Status
 
 # Every verb imports what it needs when it runs: `steamlab --help` answers at once.
 
@@ -50,7 +53,9 @@ def lab(
 
 @app.command()
 def up(
-    brokers: Annotated[int, typer.Option(min=1, max=3, help="How many brokers.")] = 1,
+    brokers: Annotated[
+        int, typer.Option(min=1, max=3, help="How many brokers at least: 1 or 3.")
+    ] = 1,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for Kafka.")] = 120,
 ) -> None:
     """Start Kafka, or find the one that runs."""
@@ -71,11 +76,11 @@ def down() -> None:
 
 @app.command()
 def status(json: Json = False) -> None:
-    """Tell what runs, and where."""
+    """Tell what runs, and where: Kafka, its nodes, and clusters of single lessons."""
     from steamlab.broker import status
 
     found = status()
-    print(json_text.dumps(asdict(found), default=str) if json else found)
+    print(json_text.dumps(found.as_dict()) if json else "\n".join(_status_lines(found)))
 
 
 @app.command()
@@ -90,12 +95,15 @@ def doctor(json: Json = False) -> None:
 
 
 @app.command()
-def reset() -> None:
-    """End Kafka and delete its topics and data: the next `steamlab up` starts empty."""
+def reset(
+    brokers: Annotated[
+        int | None, typer.Option(help="How many brokers; as many as before, unless told.")
+    ] = None,
+) -> None:
+    """End Kafka, delete its topics and data, start it empty."""
     from steamlab.broker import reset
 
-    reset()
-    print("Kafka's data is deleted; `steamlab up` starts an empty one.")
+    print(f"Emptied. {_kafka_line(reset(brokers=brokers))}")
 
 
 @app.command()
@@ -125,13 +133,27 @@ def simulate(
     days: Annotated[float, typer.Option(help="Store days to play.")] = 7.0,
     seed: Seed = 7,
     start: Annotated[str, typer.Option(help="The store's first instant.")] = "2025-11-17T00:00:00Z",
-    out: Annotated[Path | None, typer.Option(help="Write a JSONL file; no Kafka needed.")] = None,
+    largest: Annotated[
+        float | None, typer.Option(help="How far the scale may be raised while it runs.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a JSONL file instead, `-` for stdout; no Kafka.")
+    ] = None,
 ) -> None:
     """Let the store's shoppers send events into Kafka; keys change speed and scale."""
     from steamlab.simulate import simulate
 
     kafka = None if out else _running()
-    simulate(kafka, scale=scale, speed=speed, days=days, seed=seed, start=start, out=out)
+    simulate(
+        kafka,
+        scale=scale,
+        speed=speed,
+        days=days,
+        seed=seed,
+        start=start,
+        largest=largest,
+        out=out,
+    )
 
 
 @app.command()
@@ -168,9 +190,26 @@ def _running() -> dict[str, Any]:
     return client_config(up().bootstrap)
 
 
-def _kafka_line(kafka: Any) -> str:
+def _kafka_line(kafka: Kafka) -> str:
     brokers = "1 broker" if kafka.brokers == 1 else f"{kafka.brokers} brokers"
     return f"Kafka answers at {kafka.bootstrap} ({brokers}, {kafka.origin})."
+
+
+def _status_lines(found: Status) -> Iterator[str]:
+    if found.kafka:
+        yield _kafka_line(found.kafka)
+    else:
+        yield found.problem or "Kafka does not run. `steamlab up` starts it."
+    for node in found.nodes:
+        state = f"pid {node.pid}, {node.resident_mb} MB, since {node.since}"
+        yield f"  node {node.node}, port {node.port}: {state if node.pid else 'down'}"
+    if found.folder:
+        yield f"  data: {found.folder}"
+    if found.log:
+        yield f"  log: {found.log}"
+    for lone in found.lone:
+        whose = "nobody's: `steamlab down` ends it" if lone.is_orphan else f"of pid {lone.owner}"
+        yield f"A cluster of its own, {lone.nodes} nodes, {whose}."
 
 
 def _topic_rows(kafka: dict[str, Any]) -> list[dict[str, Any]]:

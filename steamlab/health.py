@@ -6,11 +6,13 @@ import socket
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 from steamlab.errors import LabError
 from steamlab.findings import Finding, guarded
 from steamlab.settings import settings
+from steamlab.state import holder, is_taken
 
 __all__ = ["addresses", "health", "port_owner", "round_trip"]
 
@@ -36,18 +38,10 @@ def health() -> Iterator[Finding]:
 
 
 def port_owner(port: int) -> str:
-    """Say who listens on a port of this computer, as far as the system tells."""
-    import psutil
-
-    try:
-        used = psutil.net_connections("inet")
-    except psutil.Error:  # macOS tells only root
-        return f"does not run (nobody was asked who uses port {port})"
-    owners = [c.pid for c in used if c.laddr and c.laddr.port == port and c.status == "LISTEN"]
-    if not owners:
-        return f"does not run; port {port} is free"
-    name = psutil.Process(owners[0]).name() if owners[0] else "another user's process"
-    return f"does not run; {name} uses port {port}, so Kafka will choose another"
+    """Say what a start of Kafka would meet on its first choice of a port."""
+    if not is_taken(port):
+        return f"does not run; port {port} is free."
+    return f"does not run; {holder(port)} uses port {port}, so Kafka will choose another."
 
 
 def addresses(bootstrap: str) -> Finding:
@@ -71,26 +65,35 @@ def addresses(bootstrap: str) -> Finding:
 
 def round_trip(bootstrap: str) -> Finding:
     """Send a record and read it, in a topic that exists for this moment only."""
-    from confluent_kafka import Consumer, Producer, TopicPartition
+    from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
     from steamlab.client import client_config
-    from steamlab.topics import TopicSpec, create, delete
 
     kafka = client_config(bootstrap)
-    topic, value = f"steamlab.doctor-{uuid4().hex[:8]}", uuid4().bytes
-    create(kafka, [TopicSpec(topic, 1)], timeout=10)
+    admin = AdminClient(kafka)  # not steamlab.topics: its DataFrames take a second to load
+    topic = f"steamlab.doctor-{uuid4().hex[:8]}"
+    admin.create_topics([NewTopic(topic, 1)], operation_timeout=10)[topic].result(15)
+    try:
+        took_ms = _send_and_read(kafka, topic, uuid4().bytes)
+    finally:
+        admin.delete_topics([topic], operation_timeout=10)[topic].result(15)
+    if took_ms is None:
+        return Finding("round trip", False, "no record came back", _RESTART)
+    return Finding("round trip", True, f"a record went and came back in {took_ms:.0f} ms")
+
+
+def _send_and_read(kafka: dict[str, Any], topic: str, value: bytes) -> float | None:
+    from confluent_kafka import Consumer, Producer, TopicPartition
+
+    began = time.monotonic()
+    producer = Producer(kafka | {"linger.ms": 0, "message.timeout.ms": 5000})
+    producer.produce(topic, value)
+    left = producer.flush(6)
     consumer = Consumer(kafka | {"group.id": topic, "enable.auto.commit": False})
     try:
-        began = time.monotonic()
-        producer = Producer(kafka | {"linger.ms": 0, "message.timeout.ms": 5000})
-        producer.produce(topic, value)
-        left = producer.flush(6)
         consumer.assign([TopicPartition(topic, 0, 0)])
         message = consumer.poll(6)
-        took = (time.monotonic() - began) * 1000
     finally:
         consumer.close()
-        delete(kafka, [topic], timeout=10)
     came_back = left == 0 and message is not None and message.value() == value
-    seen = f"a record went and came back in {took:.0f} ms" if came_back else "no record came back"
-    return Finding("round trip", came_back, seen, _RESTART)
+    return (time.monotonic() - began) * 1000 if came_back else None
