@@ -6,10 +6,12 @@ import math
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from steamlab.errors import LessonError
+from steamlab.timestamps import event_ms
 
-__all__ = ["Clock", "duration_ms"]
+__all__ = ["Clock", "duration_ms", "rfc3339", "start_ms"]
 
 _UNITS_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
 _DURATION = re.compile(r"(\d{1,6}(?:\.\d+)?) (minute|hour|day|week)s?", re.ASCII)
@@ -25,6 +27,22 @@ def duration_ms(text: str) -> int:
             repair='Say how long in store time: "90 minutes", "6 hours", "1 day" or "2 weeks".',
         )
     return length
+
+
+def start_ms(text: str) -> int:
+    """Return the store's first instant in milliseconds; raise `LessonError` if it is none."""
+    try:
+        return event_ms(text)
+    except ValueError as error:
+        raise LessonError(
+            f"The store cannot start at {text!r}.",
+            repair="Write it with its time zone: 2025-11-17T00:00:00Z.",
+        ) from error
+
+
+def rfc3339(ms: float) -> str:
+    """Return an instant of store time as text, to the second, in UTC."""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Clock:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import compress
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from steamlab.clock import Clock
 from steamlab.errors import BrokerError, TopicError
+from steamlab.stretch import BATCH, Events, Record, Stretch, ahead
 
-__all__ = ["PRODUCER", "Events", "Record", "Replayer"]
-
-Record: TypeAlias = tuple[int, bytes, bytes, list[tuple[str, bytes]]]
-"""An event as it leaves: kind, key, value, headers."""
+__all__ = ["PRODUCER", "Replayer"]
 
 PRODUCER: dict[str, Any] = {
     "acks": "all",
@@ -28,31 +26,8 @@ PRODUCER: dict[str, Any] = {
     "message.timeout.ms": 0,  # the replayer's own patience decides when to give up
     "reconnect.backoff.max.ms": 1000,
 }
-_BATCH = 2_000  # events encoded at once
 _TICK_S = 0.02  # events due within one tick leave together
 _SILENCE_S = 2.0  # no acknowledgement for so long, though some are due: Kafka is away
-
-
-class Events(Protocol):
-    """What the replayer needs of a planned chunk; its events stand in order of arrival."""
-
-    @property
-    def arrival_ms(self) -> NDArray[np.int64]:
-        """When each event reaches the store."""
-
-    @property
-    def kind(self) -> NDArray[np.uint8]:
-        """Each event's place in the order of the store's topics."""
-
-    @property
-    def admit(self) -> NDArray[np.float64]:
-        """Each user's seeded hash, in [0, 1)."""
-
-    def __len__(self) -> int:
-        """Return how many events there are."""
-
-    def encode(self, lo: int, hi: int, only: set[int] | None) -> list[Record]:
-        """Return kind, key, value and headers of the events `lo` to `hi`, of some kinds only."""
 
 
 class Replayer:
@@ -60,7 +35,7 @@ class Replayer:
 
     `topics`: where each kind of event goes, in the order of the store's topics; None: nowhere.
     `share`: the share of the planned users that is admitted, from 0 to 1.
-    `events`, `until_ms`: where to end, counted in events sent, or in store time.
+    `events`: end after so many; None: with the last chunk.
     `status`: called with one line when Kafka stops answering, and when it is back.
     `patience`: seconds to wait for a Kafka that does not answer, before `BrokerError`.
     """
@@ -74,7 +49,6 @@ class Replayer:
         speed: float = math.inf,
         share: float = 1.0,
         events: int | None = None,
-        until_ms: float = math.inf,
         status: Callable[[str], None] = lambda line: None,
         patience: float = 600,
     ) -> None:
@@ -82,7 +56,7 @@ class Replayer:
         self.reached_ms = start_ms
         self._kafka, self._topics, self._share = kafka, list(topics), share
         self._left = math.inf if events is None else events
-        self._until_ms, self._status, self._patience = until_ms, status, patience
+        self._status, self._patience = status, patience
         wanted = {kind for kind, name in enumerate(topics) if name is not None}
         self._only = wanted if len(wanted) < len(self._topics) else None
         self._clock = Clock(start_ms, speed)
@@ -122,10 +96,11 @@ class Replayer:
         self._producer = Producer(dict(self._kafka) | PRODUCER | {"on_delivery": self._delivered})
         try:
             self._require_topics()
-            for chunk in chunks:
-                self._replay(chunk)
-                if self._is_over():
-                    break
+            with contextlib.closing(ahead(chunks)) as planned:
+                for chunk in planned:
+                    self._replay(chunk)
+                    if self._is_over():
+                        break
             self._finish()
         except KafkaException as error:
             raise BrokerError(
@@ -136,35 +111,29 @@ class Replayer:
             self._close()
         self._judge()
 
-    def _replay(self, chunk: Events) -> None:
-        low, end = 0, int(np.searchsorted(chunk.arrival_ms, self._until_ms, "left"))
-        while low < end and not self._is_over():
+    def _replay(self, chunk: Events | None) -> None:
+        if chunk is None:  # still being planned
+            return self._serve()
+        stretch, low = Stretch(chunk, self._only), 0
+        while low < len(stretch) and not self._is_over():
             self._apply_changes()
-            high = self._due(chunk, low, end)
+            high = self._due(stretch.arrival_ms, low)
             if high > low:
-                self._produce(self._admitted(chunk, low, high))
-                self.reached_ms = float(chunk.arrival_ms[high - 1])
-            self._rest(float(chunk.arrival_ms[high]) if low <= high < end else None, high - low)
+                self._produce(stretch.records(low, high, self._share))
+                self.reached_ms = float(stretch.arrival_ms[high - 1])
+            self._serve()
+            if high - low < BATCH and high < len(stretch):
+                self._sleep(float(stretch.arrival_ms[high]))
             low = high
-        if end < len(chunk):
-            self._left = 0
+        return None
 
-    def _due(self, chunk: Events, low: int, end: int) -> int:
-        now, high = self._clock.now_ms(), min(low + _BATCH, end)
+    def _due(self, arrival_ms: NDArray[np.int64], low: int) -> int:
+        now, high = self._clock.now_ms(), min(low + BATCH, len(arrival_ms))
         if self._clock.is_stopped:
             return low
         if math.isinf(now):
             return high
-        return low + int(np.searchsorted(chunk.arrival_ms[low:high], now, "right"))
-
-    def _admitted(self, chunk: Events, low: int, high: int) -> Iterable[Record]:
-        records = chunk.encode(low, high, self._only)
-        if self._share >= 1:
-            return records
-        admit = chunk.admit[low:high]
-        if self._only is not None:
-            admit = admit[np.isin(chunk.kind[low:high], list(self._only))]
-        return compress(records, (admit < self._share).tolist())
+        return low + int(np.searchsorted(arrival_ms[low:high], now, "right"))
 
     def _produce(self, records: Iterable[Record]) -> None:
         produce: Callable[..., None] = self._producer.produce
@@ -194,15 +163,18 @@ class Replayer:
             return True
         return False
 
-    def _rest(self, next_ms: float | None, count: int) -> None:
-        """Serve delivery reports; sleep until something is due, unless there is much to do."""
+    def _serve(self) -> None:
+        """Take delivery reports, and notice that none come any more."""
         self._producer.poll(0)
         self._watch()
-        if count >= _BATCH or math.isinf(self._clock.now_ms()):
+
+    def _sleep(self, next_ms: float) -> None:
+        """Sleep until the next event is due, or something changes."""
+        now, wait = self._clock.now_ms(), 0.1
+        if math.isinf(now):
             return
-        wait = 0.1
-        if next_ms is not None:
-            wait = (next_ms - self._clock.now_ms()) / 1000 / self._clock.speed
+        if not self._clock.is_stopped:
+            wait = (next_ms - now) / 1000 / self._clock.speed
         self._wake.wait(min(max(wait, _TICK_S), 0.1))
         self._wake.clear()
 
