@@ -31,9 +31,11 @@ __all__ = [
     "base_name",
     "create",
     "delete",
+    "delete_group",
     "describe",
     "offsets",
     "recreate",
+    "wait_for_partitions",
 ]
 
 _DAY_MS = 24 * 60 * 60 * 1000
@@ -134,6 +136,36 @@ def describe(kafka: Mapping[str, Any], topic: str, *, timeout: float = 10) -> pd
             "isr": [sorted(part.isrs) for part in parts],
         }
     )
+
+
+def wait_for_partitions(
+    kafka: Mapping[str, Any], topic: str, partitions: int, *, timeout: float = 30
+) -> None:
+    """Wait until every broker tells clients that a topic has this many partitions."""
+    _everywhere(
+        kafka,
+        lambda seen: _is_ready(seen, topic) and len(seen.topics[topic].partitions) == partitions,
+        f"{topic} to have {partitions} partitions",
+        time.monotonic() + timeout,
+    )
+
+
+def delete_group(kafka: Mapping[str, Any], group: str, *, timeout: float = 30) -> None:
+    """Delete a consumer group and the offsets it committed; an unknown one is no error.
+
+    Raises `BrokerError` while the group still has members.
+    """
+    with AdminClient(dict(kafka)) as admin:
+        future = admin.delete_consumer_groups([group], request_timeout=timeout)[group]
+        try:
+            future.result(timeout)
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            if reason.code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise BrokerError(
+                    f"Kafka did not delete the group {group!r}: {reason.str()}.",
+                    repair="Close the group's consumers first, and run it again.",
+                ) from error
 
 
 def _create(kafka: Mapping[str, Any], specs: list[TopicSpec], deadline: float) -> None:

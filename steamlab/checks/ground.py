@@ -1,0 +1,75 @@
+"""Ground for a check to stand on: topics and events that the notebook has not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from steamlab import frames, topics
+
+if TYPE_CHECKING:
+    from steamlab.lesson import Lesson
+
+__all__ = ["delete_until", "fill", "fresh", "held", "records", "some_orders"]
+
+SEED = 20_251_121  # not the seed of any notebook
+_SHOPPERS = [f"user_{n}" for n in range(40, 70)]
+
+
+def fresh(
+    lesson: Lesson, name: str, *, partitions: int = 6, config: Mapping[str, str] | None = None
+) -> str:
+    """Create an empty topic for a check; its name begins with the lesson's number and `check`."""
+    spec = topics.TopicSpec(f"{lesson.prefix}.check.{name}", partitions, dict(config or {}))
+    topics.recreate(lesson.kafka, spec)
+    return spec.name
+
+
+def fill(lesson: Lesson, topic: str, events: Iterable[Mapping[str, Any]]) -> int:
+    """Send events with their `userId` as the key, and return how many the broker acknowledged."""
+    return frames.send(lesson.kafka, topic, events)
+
+
+def records(lesson: Lesson, topic: str) -> int:
+    """Return end minus begin over all partitions."""
+    return held(lesson.kafka, topic)
+
+
+def held(kafka: Mapping[str, Any], topic: str) -> int:
+    """Return end minus begin over all partitions, on any cluster."""
+    frame = topics.offsets(kafka, topic)
+    return int((frame["end"] - frame["begin"]).sum())
+
+
+def delete_until(lesson: Lesson, topic: str, partition: int, offset: int) -> None:
+    """Delete a partition's records before an offset, so that its log no longer begins at 0."""
+    with AdminClient(lesson.kafka) as admin:
+        for future in admin.delete_records([TopicPartition(topic, partition, offset)]).values():
+            future.result(10)
+
+
+def some_orders(count: int, *, seed: int = SEED) -> list[dict[str, Any]]:
+    """Return made-up purchases over one evening, in order of event time."""
+    random = np.random.default_rng(seed)
+    seconds = np.sort(random.integers(0, 3 * 3600, count))
+    orders = []
+    for number, second in enumerate(seconds.tolist()):
+        price = round(float(random.choice([4.99, 9.99, 14.99, 24.99, 39.99, 59.99])), 2)
+        clock = f"{18 + second // 3600:02d}:{second % 3600 // 60:02d}:{second % 60:02d}"
+        orders.append(
+            {
+                "eventType": "purchase",
+                "timestamp": f"2025-11-22T{clock}Z",
+                "userId": str(random.choice(_SHOPPERS)),
+                "orderId": f"order_c{number:04d}",
+                "games": [{"gameId": f"game_{int(random.integers(1, 60)):03d}", "price": price}],
+                "totalAmount": price,
+                "paymentMethod": "paypal",
+                "region": "SE",
+            }
+        )
+    return orders

@@ -1,0 +1,204 @@
+"""One lesson's scope: its Kafka, its topics, its store, its charts, its checks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import pandas as pd
+import plotly.graph_objects as go
+from filelock import FileLock, Timeout
+
+from steamlab import broker, frames, topics
+from steamlab.checks import Verdict, judge
+from steamlab.client import client_config
+from steamlab.cluster import Cluster
+from steamlab.errors import LessonError
+from steamlab.live import LiveChart
+from steamlab.plug import Plug
+from steamlab.predict import Prediction
+from steamlab.settings import settings
+from steamlab.store import START, Store
+
+__all__ = ["Lesson"]
+
+T = TypeVar("T")
+
+_open: dict[str, Lesson] = {}
+
+# What lesson 00 offers to buy; used where its receipt was never kept.
+_SAMPLE_ORDER = {
+    "eventType": "purchase",
+    "timestamp": "2025-11-17T20:00:00Z",
+    "userId": "user_me",
+    "orderId": "order_mine",
+    "games": [{"gameId": "game_010", "price": 19.99}],
+    "totalAmount": 19.99,
+    "paymentMethod": "steam_wallet",
+    "region": "SE",
+}
+
+
+class Lesson:
+    """What a notebook works with; its cells can be run again at will.
+
+    `kafka` is a plain dictionary to merge with: `Producer(lesson.kafka | {"acks": "all"})`.
+    `store` is the simulated store, playing into this lesson's topics; its time begins at `opens`.
+    Topics carry the lesson's number, so open notebooks never touch each other.
+    Making the same lesson again closes the earlier one: charts, stores and clusters end.
+    """
+
+    def __init__(self, number: str, *, opens: str = START) -> None:
+        if not (len(number) == 2 and number.isdigit()):
+            raise LessonError(
+                f"A lesson's number has two digits, and this is {number!r}.",
+                repair='Write it as in Lesson("03").',
+            )
+        if earlier := _open.pop(number, None):
+            earlier.close()
+        self.number, self._opens = number, opens
+        self.kafka: dict[str, Any] = client_config(broker.up().bootstrap)
+        self.prefix, self._lease = _lease(number)
+        self._started: list[Any] = []
+        self.store = self.store_on(self.kafka)
+        _open[number] = self
+
+    def __repr__(self) -> str:
+        return f"Lesson {self.number}"
+
+    def topic_name(self, name: str) -> str:
+        """Return the lesson's name for a topic, and make sure that no such topic exists yet."""
+        full = f"{self.prefix}.{name}"
+        topics.delete(self.kafka, [full])
+        return full
+
+    def topic(
+        self,
+        name: str,
+        *,
+        partitions: int = 6,
+        config: Mapping[str, str] | None = None,
+        cluster: Cluster | None = None,
+    ) -> str:
+        """Create a fresh, empty topic; its name begins with the lesson's number."""
+        spec = topics.TopicSpec(f"{self.prefix}.{name}", partitions, dict(config or {}))
+        topics.recreate(cluster.kafka if cluster else self.kafka, spec)
+        return spec.name
+
+    def store_on(self, where: Cluster | Mapping[str, Any], *, seed: int = 7) -> Store:
+        """Return a store that plays into this lesson's topics, there or with another seed."""
+        kafka = where.kafka if isinstance(where, Cluster) else where
+        mapping = {spec.name: f"{self.prefix}.{spec.name}" for spec in topics.STORE_TOPICS}
+        return self._own(Store(kafka, topics=mapping, seed=seed, start=self._opens))
+
+    @property
+    def own_cluster(self) -> Cluster | None:
+        """The cluster that this lesson started last, if it did."""
+        return self._last(Cluster)
+
+    @property
+    def last_store(self) -> Store | None:
+        """The store that this lesson made last."""
+        return self._last(Store)
+
+    def cluster(self, *, brokers: int = 1, config: Mapping[str, object] | None = None) -> Cluster:
+        """Start a Kafka of this lesson's own, to be broken; the one before it ends."""
+        while earlier := self.own_cluster:
+            self._end(earlier)
+        return self._own(Cluster(brokers=brokers, config=config).start())
+
+    def plug(self, cluster: Cluster) -> Plug:
+        """Show the button that kills a cluster with SIGKILL, and starts it again."""
+        return Plug(cluster)
+
+    def group(self, name: str) -> str:
+        """Return the lesson's name for a consumer group, and make the group forget."""
+        full = f"{self.prefix}.{name}"
+        topics.delete_group(self.kafka, full)
+        return full
+
+    def read(
+        self,
+        topic: str | Sequence[str],
+        *,
+        until: int | None = None,
+        kafka: Mapping[str, Any] | None = None,
+        timeout: float = 30,
+    ) -> pd.DataFrame:
+        """Read from the beginning to `until` records, or to the end as it stands now."""
+        return frames.read(kafka or self.kafka, topic, until=until, timeout=timeout)
+
+    def wait_for_partitions(self, topic: str, partitions: int) -> None:
+        """Wait until every client sees that a topic has grown."""
+        topics.wait_for_partitions(self.kafka, topic, partitions)
+
+    def offsets(self, topic: str) -> pd.DataFrame:
+        """Return the first and the next offset of each partition: partition, begin, end."""
+        return topics.offsets(self.kafka, topic)
+
+    def live(
+        self,
+        topic: str | Sequence[str],
+        chart: Callable[[pd.DataFrame], go.Figure],
+        *,
+        until: int | None = None,
+        kafka: Mapping[str, Any] | None = None,
+    ) -> LiveChart:
+        """Draw `chart(df)` from a topic's events as they come, until `until` of them came."""
+        return self._own(LiveChart(kafka or self.kafka, topic, chart, until=until))
+
+    def predict(self, number: str, question: str, options: Sequence[str]) -> Prediction:
+        """Ask for a prediction; `check(number, …)` judges it later."""
+        return Prediction(number, question, options)
+
+    def check(self, number: str, answer: object) -> Verdict:
+        """Judge an answer by what the broker holds, or by data that the notebook has not shown."""
+        return judge(self, number, answer)
+
+    def keep_receipt(self, order: Mapping[str, Any]) -> None:
+        """Keep the learner's own order for the lessons to come."""
+        path = settings().home / "receipt.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(dict(order)), "utf-8")
+
+    def receipt(self) -> dict[str, Any]:
+        """Return the order that was placed in lesson 00, or one like it."""
+        try:
+            return dict(json.loads((settings().home / "receipt.json").read_text("utf-8")))
+        except (OSError, ValueError):
+            return dict(_SAMPLE_ORDER)
+
+    def close(self) -> None:
+        """End what this lesson started: charts, stores, clusters. Topics stay to be looked at."""
+        while self._started:
+            self._end(self._started[-1])
+        self._lease.release()
+
+    def _last(self, kind: type[T]) -> T | None:
+        return next((thing for thing in reversed(self._started) if isinstance(thing, kind)), None)
+
+    def _own(self, thing: T) -> T:
+        self._started.append(thing)
+        return thing
+
+    def _end(self, thing: Any) -> None:
+        self._started.remove(thing)
+        thing.stop()
+
+
+def _lease(number: str) -> tuple[str, FileLock]:
+    """Return a topic prefix that no other kernel uses: `05`, else `05b`, `05c` …"""
+    folder = settings().home / "lessons"
+    folder.mkdir(parents=True, exist_ok=True)
+    for letter in ["", *"bcdefghijklmnopqrstuvwxyz"]:
+        lock = FileLock(folder / f"{number}{letter}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        return number + letter, lock
+    raise LessonError(
+        f"Lesson {number} is open in 26 kernels already.",
+        repair="Shut some of them down in JupyterLab: Kernel, Shut Down All Kernels.",
+    )
