@@ -83,7 +83,7 @@ _SECOND = (
 _PLACES = "Arcadia Avalon Brightwater Elsewhere Kepler Mirador Norra Solace Tarn Vesper".split()
 
 
-class GameProvider(BaseProvider):
+class GameProvider(BaseProvider):  # type: ignore[misc]  # Faker is untyped here
     """Games for Faker: `fake.game_title()`, `game_category()`, `game_price()`, `game_tags()`."""
 
     def game_title(self) -> str:

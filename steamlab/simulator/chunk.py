@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from steamlab.simulator.chance import Ints
 from steamlab.simulator.encode import Encoder, Record
 from steamlab.simulator.faults import FAULTS
 from steamlab.simulator.params import PERSONAS
@@ -65,15 +66,18 @@ class Chunk:
         fault ("", offline, very_late, duplicate), delay_ms, shock ("" or its name).
         """
         rows, world = self.rows, self.encoder.world
-        persona = pd.Categorical.from_codes(world.persona(rows["user"]), list(PERSONAS))
         return pd.DataFrame(
             {
                 "event_id": [f"{number:016x}" for number in rows["id"].tolist()],
                 "user_id": [f"user_{user}" for user in (rows["user"] + FIRST_USER).tolist()],
-                "persona": persona,
+                "persona": _named(world.persona(rows["user"]), PERSONAS),
                 "visit": rows["visit"],
-                "fault": pd.Categorical.from_codes(rows["fault"], list(FAULTS)),
+                "fault": _named(rows["fault"], FAULTS),
                 "delay_ms": rows["arrival"] - rows["time"],
-                "shock": pd.Categorical.from_codes(rows["shock"], list(LABELS)),
+                "shock": _named(rows["shock"], LABELS),
             }
         )
+
+
+def _named(codes: Ints, names: tuple[str, ...]) -> Ints:
+    return np.array(names, object)[codes]

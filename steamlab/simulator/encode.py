@@ -18,7 +18,7 @@ from steamlab.catalog import Game, catalog
 from steamlab.events import TOPIC_OF
 from steamlab.simulator.chance import Ints, mix
 from steamlab.simulator.queries import queries
-from steamlab.simulator.rows import CART, PURCHASE, SEARCH, SOURCES, VIEW, WISH, Table
+from steamlab.simulator.rows import SOURCES, Table
 from steamlab.simulator.world import FIRST_USER, REGION, World
 
 __all__ = ["Encoder", "Record", "instants"]

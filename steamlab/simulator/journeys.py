@@ -252,7 +252,7 @@ def _carts(adds: Table, games: int) -> tuple[Ints, Ints]:
 
 def _spread(per_cart: Ints, head: Ints, size: int) -> Ints:
     """Give each add what its cart has."""
-    return np.repeat(per_cart, np.diff(np.append(head, size)))
+    return np.asarray(np.repeat(per_cart, np.diff(np.append(head, size))))
 
 
 def _without(wishes: Table, carted: Table) -> Table:
@@ -262,7 +262,8 @@ def _without(wishes: Table, carted: Table) -> Table:
     if not len(pairs):
         return wishes
     place = np.searchsorted(pairs, wishes["pair"]).clip(max=len(pairs) - 1)
-    return wishes[~((pairs[place] == wishes["pair"]) & (times[place] < wishes["time"]))]
+    in_cart = (pairs[place] == wishes["pair"]) & (times[place] < wishes["time"])
+    return np.asarray(wishes[~in_cart])
 
 
 def _active_hours(rng: np.random.Generator, times: Floats, earliest: Floats) -> Floats:
@@ -272,7 +273,7 @@ def _active_hours(rng: np.random.Generator, times: Floats, earliest: Floats) -> 
     day = np.floor(times / DAY)
     row = chances[day.astype(np.int64) % 7]
     hour = (rng.random(len(times))[:, None] > row).sum(1).clip(0, 23)
-    return np.maximum(day * DAY + (hour + rng.random(len(times))) * HOUR, earliest)
+    return np.asarray(np.maximum(day * DAY + (hour + rng.random(len(times))) * HOUR, earliest))
 
 
 def _merge(ordered: Ints, new: Ints) -> Ints:

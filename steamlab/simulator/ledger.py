@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from steamlab.simulator.rows import CART, PURCHASE, WISH, Table
+from steamlab.simulator.chance import Ints
+from steamlab.simulator.rows import CART, WISH, Table
 
 __all__ = ["Ledger"]
 
@@ -57,12 +58,12 @@ class Ledger:
         self.add(moves)
         return moves
 
-    def _running(self, moves: Table, user: np.ndarray, name: str) -> np.ndarray:
+    def _running(self, moves: Table, user: Ints, name: str) -> Ints:
         change = moves[name].astype(np.int64)
         total = np.cumsum(change)
         begins = np.flatnonzero(np.diff(user, prepend=-1))
         before = np.repeat(total[begins] - change[begins], np.diff(begins, append=len(user)))
-        return total - before + self._totals[name][user]
+        return np.asarray(total - before + self._totals[name][user])
 
     def _grow(self, size: int) -> None:
         for name, totals in self._totals.items():
@@ -70,6 +71,3 @@ class Ledger:
                 self._totals[name] = np.concatenate(
                     [totals, np.zeros(size - len(totals), np.int32)]
                 )
-
-
-MOVES = (WISH, CART, PURCHASE)

@@ -7,7 +7,16 @@ import numpy as np
 from steamlab.simulator.chance import Ints
 from steamlab.simulator.journeys import Outcome
 from steamlab.simulator.rows import (
-    ADDED, CART, EVENT, LINE, PURCHASE, REMOVED, WISH, Table, join, table,
+    ADDED,
+    CART,
+    EVENT,
+    LINE,
+    PURCHASE,
+    REMOVED,
+    WISH,
+    Table,
+    join,
+    table,
 )  # fmt: skip
 from steamlab.simulator.world import World
 

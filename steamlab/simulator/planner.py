@@ -12,6 +12,7 @@ from steamlab.errors import LessonError
 from steamlab.simulator.chunk import Chunk
 from steamlab.simulator.encode import Encoder
 from steamlab.simulator.faults import Faults
+from steamlab.simulator.params import Params, params
 from steamlab.simulator.rows import EVENT, LINE, Table, join, lines_of
 from steamlab.simulator.shard import Shard
 from steamlab.simulator.shocks import Shock
@@ -26,7 +27,8 @@ class Plan:
     """The store's events from `start` on, for some days; the same arguments give the same events.
 
     `scale` 1 is a store of two million users and 1,400 events a minute. Six weeks of warm-up are
-    computed before `start`, so that wishlists and carts are as full as they always are.
+    computed before `start`, so that wishlists and carts are as full as they always are. `rates`
+    are the calibrated ones of `data/simulator.json`, or others.
     """
 
     def __init__(
@@ -38,16 +40,23 @@ class Plan:
         start: str = "2025-11-17T00:00:00Z",
         shocks: Sequence[Shock] = (),
         faults: Faults | None = None,
+        rates: Params | None = None,
     ) -> None:
         if not 0 < scale <= 10 or not 0 < days <= 3660:
             raise LessonError(
                 f"A plan of scale {scale} over {days} days makes no sense.",
                 repair="Take a scale above 0, at most 10, and more than 0 days.",
             )
+        if seed < 0:
+            raise LessonError(f"A seed of {seed} is no seed.", repair="Take 0 or more.")
         self.days = days
         self.faults = Faults() if faults is None else faults
         self.world = World(
-            seed=seed, scale=scale, start_ms=_instant_ms(start), shocks=tuple(shocks)
+            seed=seed,
+            scale=scale,
+            start_ms=_instant_ms(start),
+            shocks=tuple(shocks),
+            params=params() if rates is None else rates,
         )
 
     def chunks(self, *, warm_up: bool = False) -> Iterator[Chunk]:

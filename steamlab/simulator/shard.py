@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from steamlab.simulator.chance import Ints, generator, mix
-from steamlab.simulator.crowds import crowd_views, wake_holders
 from steamlab.simulator.faults import Faults
 from steamlab.simulator.journeys import SETTLE, Journeys
 from steamlab.simulator.ledger import Ledger
-from steamlab.simulator.pages import pages
 from steamlab.simulator.moves import moves
+from steamlab.simulator.pages import pages
 from steamlab.simulator.params import WEEK
 from steamlab.simulator.rows import CART, EVENT, LINE, PURCHASE, WISH, Table, join, lines_of
+from steamlab.simulator.turmoil import hold_arrivals, shake_views, wake_holders
 from steamlab.simulator.visits import Views, Visits, draw_views, draw_visits
 from steamlab.simulator.world import World
 
@@ -61,7 +61,10 @@ class Shard:
             self.ledger.add(rows)
             return rows[:0], lines
         rows = self._report(rows, week)
-        return faults.apply(self._generator(week, _FAULT), rows), lines
+        rng = self._generator(week, _FAULT)
+        rows = faults.apply(rng, rows)
+        hold_arrivals(self.world, rng, rows)
+        return rows, lines
 
     def _generator(self, week: int, which: int) -> np.random.Generator:
         return generator(self.world.seed, self.number, week, which)
@@ -75,7 +78,10 @@ class Shard:
         visits = draw_visits(self.world, rng, shard=self.number, begin=begin, end=end, first=first)
         self.journeys.visits(len(visits))
         views = draw_views(self.world, rng, visits)
-        return visits, crowd_views(self.world, views, shard=self.number, week=week)
+        shaken = shake_views(
+            self.world, self.journeys, views, shard=self.number, begin=begin, end=end
+        )
+        return visits, shaken
 
     def _report(self, rows: Table, week: int) -> Table:
         """Fill in what events report about their user, and number the events."""

@@ -8,10 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steamlab.simulator.chance import Floats, Ints, arrival_times, lognormal
-from steamlab.simulator.params import WEEK
 from steamlab.simulator.world import World
 
-__all__ = ["BUY", "DWELL_MEDIAN", "WISH_FOR", "Views", "Visits", "draw_views", "draw_visits"]
+__all__ = [
+    "BUY",
+    "DWELL_MEDIAN",
+    "WISH_FOR",
+    "Views",
+    "Visits",
+    "choose",
+    "draw_views",
+    "draw_visits",
+    "users_at",
+]
 
 DWELL_MEDIAN, DWELL_SIGMA = 0.9, 0.7  # minutes on one page
 WISH_FOR, BUY = 1, 2  # choices at a page: onto the wishlist, into the cart
@@ -43,6 +52,18 @@ class Views:
     choice: NDArray[np.uint8]
     shock: NDArray[np.uint8]
 
+    def where(self, mask: Ints) -> Views:
+        """Return some of the views."""
+        return Views(*(column[mask] for column in self._columns()))
+
+    def joined(self, more: Views) -> Views:
+        """Return these views and more."""
+        both = zip(self._columns(), more._columns(), strict=True)
+        return Views(*(np.concatenate(pair) for pair in both))
+
+    def _columns(self) -> tuple[Ints, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
 
 def draw_visits(
     world: World, rng: np.random.Generator, *, shard: int, begin: float, end: float, first: int
@@ -59,8 +80,8 @@ def draw_visits(
 
 def users_at(world: World, rng: np.random.Generator, times: Floats) -> Ints:
     """Draw a user for each time; the window of users slides, so nobody stays for ever."""
-    age = (times - world.begin) / (world.params.lifetime_weeks * WEEK)
-    return np.asarray(((rng.random(len(times)) + age) * world.users_per_shard).astype(np.int64))
+    place = rng.random(len(times)) + world.age(times)
+    return np.asarray((place * world.users_per_shard).astype(np.int64))
 
 
 def draw_views(world: World, rng: np.random.Generator, visits: Visits) -> Views:
@@ -69,7 +90,7 @@ def draw_views(world: World, rng: np.random.Generator, visits: Visits) -> Views:
     time = np.repeat(visits.time, visits.pages) + _elapsed(rng, visits.pages)
     game = _pick_games(world, rng, visit)
     persona = visits.persona[visit]
-    choice = _choose(world, rng, visit=visit, persona=persona, game=game, time=time)
+    choice = choose(world, rng, visit=visit, persona=persona, game=game, time=time)
     shock = np.zeros(len(visit), np.uint8)
     return Views(time, visits.user[visit], persona, game, visits.number[visit], choice, shock)
 
@@ -92,7 +113,7 @@ def _pick_games(world: World, rng: np.random.Generator, visit: Ints) -> NDArray[
     return game
 
 
-def _choose(
+def choose(
     world: World,
     rng: np.random.Generator,
     *,
@@ -101,6 +122,7 @@ def _choose(
     game: Ints,
     time: Floats,
 ) -> NDArray[np.uint8]:
+    """Choose at each page: onto the wishlist, straight into the cart (rarely two a visit), or 0."""
     wish = np.array(world.params.wish)
     direct = np.array(world.params.direct_add)[persona]
     for number, sale in enumerate(world.sales, start=1):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class World:
     @property
     def fingerprint(self) -> int:
         """A number that differs where events may differ, so that their ids do too."""
-        text = repr((self.seed, self.scale, self.start_ms, self.shocks))
+        text = repr((self.seed, self.scale, self.start_ms, self.shocks, self.params))
         return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
     @property
@@ -100,6 +100,17 @@ class World:
     def begin(self) -> float:
         """When the warm-up begins."""
         return self.start - self.warm_up_weeks * WEEK
+
+    @property
+    def views_per_minute(self) -> float:
+        """How many pages of one block are looked at in ordinary visits, as a weekly mean."""
+        pages = [(low + high) / 2 for low, high in self.params.views_per_visit]
+        mean = sum(s * p for s, p in zip(self.params.persona_share, pages, strict=True))
+        return self.params.visits_per_minute * self.shard_scale * mean
+
+    def age(self, times: Floats) -> Floats:
+        """Return how many lifetimes of a user have passed since the warm-up began."""
+        return np.asarray((times - self.begin) / (self.params.lifetime_weeks * WEEK))
 
     def at_day(self, day: float) -> float:
         """Return the minute that is this many days after the start."""
