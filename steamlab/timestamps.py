@@ -15,9 +15,10 @@ _RFC3339 = re.compile(
 )
 _NAIVE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?")
 
-# The usual forms come apart into a minute and its rest; both are remembered once they were parsed.
+# The usual forms come apart into a minute, a second and an end; minutes are remembered.
 _minutes: dict[str, int] = {}
-_seconds: dict[str, int] = {}
+_SECONDS = {f":{second:02}": second * 1000 for second in range(60)}
+_ENDS = {"Z": 0} | {f".{ms:03}Z": ms for ms in range(1000)}
 
 
 def event_ms(timestamp: str) -> int:
@@ -27,7 +28,7 @@ def event_ms(timestamp: str) -> int:
     there was none since 2016.
     """
     try:
-        return _minutes[timestamp[:16]] + _seconds[timestamp[16:]]
+        return _minutes[timestamp[:16]] + _SECONDS[timestamp[16:19]] + _ENDS[timestamp[19:]]
     except KeyError:
         return _parse_timestamp(timestamp)
 
@@ -45,9 +46,8 @@ def _parse_timestamp(timestamp: str) -> int:
     if int(year) > 2100:
         raise Rejected("timestamp_bad", f"{show(timestamp)} is after the year 2100")
     ms = int(moment.timestamp()) * 1000 + int(((fraction or "") + "000")[:3])
-    if offset == "Z" and len(timestamp) <= 24:
+    if offset == "Z":
         if len(_minutes) >= 100_000:  # hostile timestamps must not fill the memory
             _minutes.clear()
-        _seconds[timestamp[16:]] = ms % 60_000
         _minutes[timestamp[:16]] = ms - ms % 60_000
     return ms
