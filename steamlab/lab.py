@@ -44,7 +44,8 @@ def lab(
     workspace = make_workspace(fresh=fresh)
     _say_copies(workspace, say)
     say("Starting Kafka and JupyterLab ...")
-    with _ended_by_signals(), JupyterLab(root=ROOT, port=port) as server:
+    stopped = contextlib.suppress(KeyboardInterrupt)
+    with stopped, _ended_by_signals(), JupyterLab(root=ROOT, port=port) as server:
         from steamlab.broker import up  # its imports take a moment, and JupyterLab has started
 
         kafka = up(timeout=timeout)
@@ -53,11 +54,11 @@ def lab(
         path = quote(f"{workspace.folder.name}/{notebook}")
         address = f"{base}lab/tree/{path}?token={token}"
         say(f"JupyterLab is ready. If no browser opens, open this address:\n\n    {address}\n")
-        say("Ctrl-C ends JupyterLab. Kafka keeps running until `make down` or `steamlab down`.")
         if browser and _has_screen():
             webbrowser.open(address)
+        say("Ctrl-C ends JupyterLab. Kafka keeps running until `make down` or `steamlab down`.")
         server.stay()
-    say("\nJupyterLab has ended. Kafka still runs: `make lab` opens it again, `make down` ends it.")
+    say("\nJupyterLab has ended. `make lab` opens it again, `make down` ends Kafka.")
 
 
 def lab_command(*, root: Path, port: int) -> list[str]:
@@ -141,9 +142,8 @@ class JupyterLab:
         )
 
     def stay(self) -> None:
-        """Return when the server ends, or at Ctrl-C."""
-        with contextlib.suppress(KeyboardInterrupt):
-            self._running.wait()
+        """Return when the server ends."""
+        self._running.wait()
 
     def _last_words(self) -> str:
         log = self.log

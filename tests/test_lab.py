@@ -121,7 +121,7 @@ def test_the_lab_opens_and_ends(
         last_words = process.communicate(timeout=30)[0]
     assert "<title>JupyterLab</title>" in page
     assert f"Kafka answers at {kafka['bootstrap.servers']}." in said
-    assert "Kafka still runs" in last_words
+    assert "JupyterLab has ended." in last_words
     assert 0 == process.returncode
     assert children
     assert not any(child.is_running() for child in children)
