@@ -218,7 +218,7 @@ def _too_few(found: Kafka, brokers: int) -> BrokerError:
         f"{brokers} brokers are needed, and the Kafka at {found.bootstrap} has {found.brokers}.",
         repair={
             "local": f"Run `steamlab reset --brokers {brokers}`: it deletes the local data.",
-            "docker": "Run `docker compose --profile three up -d --wait`.",
+            "docker": "The top of docker-compose.yml says how to start three.",
             "yours": "Add brokers, or `unset STEAMLAB_BOOTSTRAP`.",
         }[found.origin],
     )
