@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import toys
 from derive import DeriveError, blank, derive, learner_form, main, out_of_sync
 from lessons import ROOT, learners, read, solutions, write
 from nbformat import NotebookNode
-from toys import code, notebook, put, words
+from toys import code, notebook, words
 
 FUNCTION = '''\
 def idle(members: list[str], *, assignor: str = "range") -> list[str]:
@@ -136,7 +137,7 @@ def test_the_complaint_names_file_and_cell(
     tmp_path: Path, cell: NotebookNode, complaint: str
 ) -> None:
     """Who reads the message knows where to go."""
-    put(tmp_path / "solutions" / "01_toy.ipynb", words("# 01 Toy"), cell)
+    toys.put(tmp_path / "solutions" / "01_toy.ipynb", words("# 01 Toy"), cell)
     with pytest.raises(DeriveError) as caught:
         derive(tmp_path)
     assert f"solutions/01_toy.ipynb, cell 2: {complaint}" in str(caught.value)
@@ -144,10 +145,10 @@ def test_the_complaint_names_file_and_cell(
 
 def test_out_of_sync_is_noticed_and_repaired(tmp_path: Path) -> None:
     """Missing, changed and orphaned notebooks each give a line; deriving repairs the first two."""
-    put(tmp_path / "solutions" / "01_toy.ipynb", code("n = 6", "exercise"))
-    put(tmp_path / "solutions" / "02_toy.ipynb", code("n = 7", "exercise"))
-    put(tmp_path / "02_toy.ipynb", code("n = 7", "exercise"))
-    put(tmp_path / "09_gone.ipynb", "n = 1")
+    toys.put(tmp_path / "solutions" / "01_toy.ipynb", code("n = 6", "exercise"))
+    toys.put(tmp_path / "solutions" / "02_toy.ipynb", code("n = 7", "exercise"))
+    toys.put(tmp_path / "02_toy.ipynb", code("n = 7", "exercise"))
+    toys.put(tmp_path / "09_gone.ipynb", "n = 1")
     orphan = "09_gone.ipynb has no solution it could come from"
     assert [
         "01_toy.ipynb is missing",
@@ -160,7 +161,7 @@ def test_out_of_sync_is_noticed_and_repaired(tmp_path: Path) -> None:
 
 def test_outputs_are_no_difference(tmp_path: Path) -> None:
     """A learner's form that was executed is in sync, and deriving leaves its outputs alone."""
-    put(tmp_path / "solutions" / "01_toy.ipynb", code("n = 6", "exercise"))
+    toys.put(tmp_path / "solutions" / "01_toy.ipynb", code("n = 6", "exercise"))
     derive(tmp_path)
     executed = read(tmp_path / "01_toy.ipynb")
     executed.cells[0].execution_count = 1
@@ -173,7 +174,7 @@ def test_outputs_are_no_difference(tmp_path: Path) -> None:
 def test_ruff_leaves_the_derived_notebook_alone(tmp_path: Path) -> None:
     """`ruff format` finds nothing to do in what was derived."""
     cells = [code(FUNCTION.replace("idle", f"idle_{n}"), "exercise") for n in range(2)]
-    put(tmp_path / "solutions" / "01_toy.ipynb", *cells, code("a, b = 6, 7", "exercise"))
+    toys.put(tmp_path / "solutions" / "01_toy.ipynb", *cells, code("a, b = 6, 7", "exercise"))
     derive(tmp_path)
     command = [sys.executable, "-m", "ruff", "format", "--check", str(tmp_path / "01_toy.ipynb")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -182,7 +183,7 @@ def test_ruff_leaves_the_derived_notebook_alone(tmp_path: Path) -> None:
 
 def test_check_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--check` names what is out of sync and exits 1."""
-    put(tmp_path / "solutions" / "01_toy.ipynb", code("n = 6", "exercise"))
+    toys.put(tmp_path / "solutions" / "01_toy.ipynb", code("n = 6", "exercise"))
     assert 1 == main(["--check"], notebooks=tmp_path)
     assert "notebooks/01_toy.ipynb is missing" in capsys.readouterr().out
     assert [] == learners(tmp_path)

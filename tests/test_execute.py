@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import toys
 from execute import ExecutionError, execute, normalise
 from lessons import read
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from toys import code, notebook, put, words
+from toys import code, notebook, words
 
 PLOTLY = "application/vnd.plotly.v1+json"
 PICTURE = """\
@@ -35,7 +36,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec.write_text(json.dumps(wrong))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_DATA_DIR", str(folder / "data"))
-        path = put(
+        path = toys.put(
             folder / "01_toy.ipynb",
             words("# 01 Toy"),
             "import os\nimport sys\n\nprint('one', flush=True)\nos.system('')\nprint('two')",
@@ -118,7 +119,7 @@ def test_a_failure_names_the_cell_and_keeps_the_file(
     tmp_path: Path, source: str, timeout: float, complaint: str
 ) -> None:
     """The message holds file, cell, source and error; the stored notebook is untouched."""
-    path = put(tmp_path / "01_toy.ipynb", words("# 01 Toy"), "import math", source)
+    path = toys.put(tmp_path / "01_toy.ipynb", words("# 01 Toy"), "import math", source)
     before = path.read_bytes()
     with pytest.raises(ExecutionError) as caught:
         execute(path, timeout=timeout)
@@ -130,7 +131,7 @@ def test_a_failure_names_the_cell_and_keeps_the_file(
 
 def test_a_notebook_that_grew_too_large_is_refused(tmp_path: Path) -> None:
     """Above 600 kB nothing is written, and the message names the cell."""
-    path = put(tmp_path / "01_toy.ipynb", "1", "print('x' * 700_000)")
+    path = toys.put(tmp_path / "01_toy.ipynb", "1", "print('x' * 700_000)")
     with pytest.raises(ExecutionError, match=r"7\d\d kB, and 600 kB is the limit. Cell 2 "):
         execute(path)
     assert None is read(path).cells[1].execution_count

@@ -1,13 +1,20 @@
-"""Small notebooks for the tools' own tests."""
+"""Small notebooks for the tools' own tests; `import toys` comes first, it finds the tools."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
-import lessons
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+_ROOT = Path(__file__).resolve().parent.parent
+for _folder in (_ROOT, _ROOT / "tools"):  # folders of scripts are no packages
+    if str(_folder) not in sys.path:
+        sys.path.insert(0, str(_folder))
+
+import lessons  # noqa: E402 - it is found from here on
 
 __all__ = ["code", "notebook", "put", "words"]
 

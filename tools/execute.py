@@ -20,14 +20,13 @@ from pathlib import Path
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from lessons import learners, read, solutions, tags, write
+from lessons import MAX_BYTES, learners, read, solutions, tags, write
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-__all__ = ["MAX_BYTES", "ExecutionError", "execute", "main", "normalise"]
+__all__ = ["ExecutionError", "execute", "main", "normalise"]
 
-MAX_BYTES = 600_000
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _PLOTLY = "application/vnd.plotly.v1+json"
 _VIEW = "application/vnd.jupyter.widget-view+json"

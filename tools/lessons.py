@@ -11,6 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 __all__ = [
+    "MAX_BYTES",
     "NAME",
     "NOTEBOOKS",
     "ROOT",
@@ -26,6 +27,7 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
+MAX_BYTES = 600_000  # of a notebook with its outputs
 NAME = re.compile(r"\d\d_[a-z0-9]+(_[a-z0-9]+)*\.ipynb")
 TAGS = frozenset(
     {
