@@ -32,6 +32,7 @@ class Shard:
         self.ledger = Ledger()
         self._waiting, self._lines = np.zeros(0, EVENT), np.zeros(0, LINE)
         self._orders = 0
+        self._gone = 0
 
     def week(self, week: int, *, emit_from_ms: int, faults: Faults) -> tuple[Table, Table]:
         """Plan one more week; return its events and the lines of its orders.
@@ -103,4 +104,5 @@ class Shard:
         lifetimes = (end - self.world.begin) / lifetime - _KEEP_LIFETIMES
         gone = max(0, int(lifetimes * self.world.users_per_shard))
         self.journeys.forget(gone)
-        self.ledger.forget(gone)
+        self.ledger.forget(self._gone)  # a week later: their last events may still wait
+        self._gone = gone
