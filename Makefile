@@ -41,7 +41,7 @@ test: setup
 	$(PYTEST) -n 2 --dist loadgroup $(NBVAL) tests notebooks $(ARGS)
 
 notebooks: setup
-	$(PYTEST) -n 2 --dist loadgroup $(NBVAL) notebooks $(ARGS)
+	$(PYTEST) -p tests.conftest -n 2 --dist loadgroup $(NBVAL) notebooks $(ARGS)
 
 sync: setup
 	$(PY) tools/derive.py

@@ -6,7 +6,7 @@ import json as json_text
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -160,12 +160,15 @@ def simulate(
 def watch(
     topic: Annotated[list[str], typer.Argument(help="Topics to print.", show_default=False)],
     until: Annotated[int | None, typer.Option(help="End after this many records.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="End after this many seconds.")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Only what arrives from now on.")] = False,
     json: Json = False,
 ) -> None:
     """Print events as they arrive; validate each, count and name the bad ones."""
     from steamlab.watch import watch
 
-    watch(_running(), topic, until=until, json=json)
+    start: Literal["beginning", "end"] = "end" if new else "beginning"
+    watch(_running(), topic, until=until, json=json, start=start, timeout=timeout)
 
 
 def main() -> None:
