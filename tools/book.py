@@ -14,7 +14,7 @@ import exercises
 from lessons import number, parse, read, tags
 from nbformat import NotebookNode
 
-__all__ = ["Book", "Problem", "Rule", "Shape", "prose"]
+__all__ = ["Book", "Problem", "Rule", "Shape", "line_count", "prose"]
 
 _CODE_IN_PROSE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)", re.DOTALL)
 
@@ -77,7 +77,7 @@ class Shape:
     @classmethod
     def of(cls, book: Book) -> Shape:
         """Measure a notebook."""
-        lines = [len(cell.source.split("\n")) for _, cell in book.code] or [0]
+        lines = [line_count(cell) for _, cell in book.code] or [0]
         tagged = [tag for _, cell in book.code for tag in tags(cell)]
         minutes = re.search(
             r"\b(\d+) minutes\b", book.markdown[0][1].source if book.markdown else ""
@@ -103,8 +103,14 @@ class Shape:
             f"{self.code_cells} code cells (lines: median {self.median:g}, p90 {self.p90:g}, "
             f"longest {self.longest}), {per_code:.2f} markdown cells per code cell, "
             f"{self.words:,} words, {self.ignored * 100:.0f} % ignored outputs, "
-            f"{self.minutes} minutes, {self.exercises} exercises, {self.predictions} predictions, {self.breaks} breaks"
+            f"{self.minutes} minutes, {self.exercises} exercises, "
+            f"{self.predictions} predictions, {self.breaks} breaks"
         )
+
+
+def line_count(cell: NotebookNode) -> int:
+    """Count a cell's lines; blank ones, which the formatter asks for, are no reading."""
+    return sum(bool(line.strip()) for line in cell.source.split("\n"))
 
 
 def prose(source: str) -> str:

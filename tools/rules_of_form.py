@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 import exercises
-from book import Book, Problem, Rule, Shape, prose
+from book import Book, Problem, Rule, Shape, line_count, prose
 from lessons import MAX_BYTES, NAME, tags
 
 __all__ = ["ALLOWED_IGNORED", "FREE_FORM", "RULES"]
@@ -84,7 +84,7 @@ def shape(book: Book) -> Iterator[Problem]:
             0, f"{figures.markdown_cells} markdown cells for {figures.code_cells} code cells"
         )
     for at, cell in book.code:
-        if (lines := len(cell.source.split("\n"))) > 25:
+        if (lines := line_count(cell)) > 25:
             yield Problem(at, f"{lines} lines, and 25 is the limit")
         if not cell.source.strip():
             yield Problem(at, "it is empty")
