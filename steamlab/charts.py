@@ -33,7 +33,10 @@ CONFIG: dict[str, Any] = {"displaylogo": False, "showSendToCloud": False}
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#7F7F7F", "#F0E442")
 _INK, _SOFT, _GRID = "#24292F", "#57606A", "#E7EAEE"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_MANY_KEYS = len(COLORS)
+_FEW = 8  # offsets are drawn at least, or a box looks like a bar
+_WIDE = 24  # offsets beside each other whose boxes still hold a key
+_MOST_NUMBERED = 12
+_MOST_DOTTED = 30
 
 
 def _axis(**more: Any) -> dict[str, Any]:
@@ -53,7 +56,7 @@ template = go.layout.Template(
     layout={
         "font": {"family": _FONT, "size": 13, "color": _INK},
         "title": {"x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 18}, "y": 0.97}
-        | {"yanchor": "top", "font": {"size": 16}},
+        | {"yanchor": "top", "font": {"size": 16, "weight": 600}},
         "colorway": list(COLORS),
         "colorscale": {"sequential": "Cividis", "sequentialminus": "Cividis"},
         "paper_bgcolor": "white",
@@ -100,24 +103,35 @@ def bars(
     x: str,
     y: str,
     *,
+    horizontal: bool = False,
     title: str = "",
     x_title: str | None = None,
     y_title: str | None = None,
     height: int = 340,
 ) -> go.Figure:
-    """Draw one bar a row: `x` names it, `y` is its length. Axes say the columns' names."""
+    """Draw one bar a row: column `x` names it, column `y` is its length.
+
+    Lay them `horizontal` where the names are long. The axes are called as the columns are,
+    or by `x_title` and `y_title`: what is counted, with its unit.
+    """
+    names, lengths = ("y", "x") if horizontal else ("x", "y")
     figure = go.Figure(
         go.Bar(
-            x=df[x],
-            y=df[y],
-            text=df[y] if len(df) <= 12 else None,
+            {names: df[x], lengths: df[y]},
+            orientation="h" if horizontal else "v",
+            text=df[y] if len(df) <= _MOST_NUMBERED else None,
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{x}: %{y}<extra></extra>",
+            hovertemplate=f"%{{{names}}}: %{{{lengths}}}<extra></extra>",
         )
     )
-    figure.update_xaxes(type="category", title_text=x if x_title is None else x_title)
-    figure.update_yaxes(rangemode="tozero", title_text=y if y_title is None else y_title)
+    of_names = {"type": "category", "title_text": x if x_title is None else x_title}
+    of_lengths = {"rangemode": "tozero", "title_text": y if y_title is None else y_title}
+    if horizontal:  # the first row on top
+        figure.update_yaxes(of_names, autorange="reversed", showgrid=False, ticklabelstandoff=6)
+        figure.update_xaxes(of_lengths, showgrid=True, showline=False, ticks="")
+    else:
+        figure.update_xaxes(of_names).update_yaxes(of_lengths)
     return _finished(figure, title, height)
 
 
@@ -140,7 +154,7 @@ def lines(
                 x=group[x],
                 y=group[y],
                 name=str(name[0]) if name else None,
-                mode="lines+markers" if len(group) <= 30 else "lines",
+                mode="lines+markers" if len(group) <= _MOST_DOTTED else "lines",
                 showlegend=color is not None,
             )
             for name, group in groups
@@ -176,23 +190,26 @@ def partition_logs(
             for i, name in enumerate(found)
         ]
     )
+    first, last = (int(df["offset"].min()), int(df["offset"].max())) if len(df) else (0, 0)
+    is_wide = last - first >= _WIDE  # the boxes are too narrow for their keys
     figure.update_layout(
         barmode="overlay",
         bargap=0.3,
-        showlegend=len(found) <= _MANY_KEYS,
+        showlegend=is_wide and len(found) <= len(COLORS),
         legend={"title": {"text": key}, "traceorder": "normal"},
         uniformtext={"minsize": 9, "mode": "hide"},
     )
     figure.update_xaxes(
-        title_text="offset (oldest to newest)", showgrid=False, rangemode="nonnegative"
+        title_text="offset (oldest to newest)",
+        range=[first - 0.7, max(last, first + _FEW - 1) + 0.7],
+        dtick=None if is_wide else 1,
     )
-    if not df.empty and int(df["offset"].max()) < 30:
-        figure.update_xaxes(dtick=1 if int(df["offset"].max()) < 16 else 2)
     figure.update_yaxes(
         range=[rows - 0.4, -0.6],
         tickvals=list(range(rows)),
         ticktext=[f"partition {number}" for number in range(rows)],
-        showgrid=False,
+        ticklabelstandoff=8,
+        showgrid=True,  # an empty partition has its lane too
     )
     return _finished(figure, title, height or 130 + 44 * max(rows, 1))
 

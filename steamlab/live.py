@@ -70,7 +70,7 @@ class LiveChart:
         self._missing_since = 0.0
         self._lock = threading.Lock()
         self._halt, self._done, self._placed = (threading.Event() for _ in range(3))
-        self._screen = Screen.open(self._halt.set)
+        self._screen = Screen.open(self._halt.set, height)
         own(self._retire)
         _charts.add(self)
         # The context carries which cell an output belongs to.

@@ -45,6 +45,10 @@ class MovingFigure(go.FigureWidget):  # type: ignore[misc]
                 for shown, old, new in zip(self.data, before, traces, strict=False):
                     _change(shown, old, new)
                 _change(self.layout, old_layout, layout)
+            if not before or old_layout.get("height") != layout.get("height"):
+                # The first picture may be drawn before the page has laid its place out, and a
+                # new height ends plotly's autosize: without this the figure stays 700 px wide.
+                self._send_relayout_msg({"autosize": True})
             self._shown = list(traces), layout
         return True
 

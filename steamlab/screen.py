@@ -40,12 +40,16 @@ _LINE = (
 class Screen:
     """A box in the output of the cell that runs now; it may be changed from any thread."""
 
-    def __init__(self, on_stop: Callable[[], object]) -> None:
+    def __init__(self, on_stop: Callable[[], object], height: int) -> None:
         self._cell, self._run = execution()
-        self._figure: MovingFigure | None = None
+        # Shown empty at once: the page loads plotly, 5 MB, while the first events are on their way.
+        hidden = {"visible": False}
+        self._figure = MovingFigure(
+            [], {"height": height, "autosize": True, "xaxis": hidden, "yaxis": hidden}
+        )
         self._last: tuple[list[dict[str, Any]], dict[str, Any]] | None = None
         self._frozen: dict[str, Any] | None = None
-        self._slot = ipywidgets.VBox(layout={"min_height": "0"})
+        self._slot = ipywidgets.VBox([self._figure])
         self._line = ipywidgets.HTML(layout={"flex": "1 1 auto", "margin": "0"})
         self._stop = ipywidgets.Button(
             description="Stop",
@@ -54,6 +58,9 @@ class Screen:
             layout={"width": "84px", "flex": "0 0 auto", "margin": "0"},
         )
         self._stop.on_click(lambda _: on_stop())
+        # ipykernel answers a widget where it was made, in the main thread, which waits while a
+        # cell runs. Without this note the front end's own thread for widgets hears the click.
+        vars(self._stop.comm).pop("_reply_subshell_id", None)
         bar = ipywidgets.HBox(
             [self._line, self._stop],
             layout={"align_items": "center", "padding": "6px 10px 8px 18px", "min_height": "46px"},
@@ -65,19 +72,17 @@ class Screen:
         self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
     @classmethod
-    def open(cls, on_stop: Callable[[], object]) -> Screen | None:
+    def open(cls, on_stop: Callable[[], object], height: int) -> Screen | None:
         """Show a screen; return None where there is no notebook to show it."""
         shell = get_ipython()
-        return None if getattr(shell, "kernel", None) is None else cls(on_stop)
+        return None if getattr(shell, "kernel", None) is None else cls(on_stop, height)
 
     def draw(self, traces: list[dict[str, Any]], layout: dict[str, Any]) -> None:
         """Show a figure, given as escaped trees of its traces and its layout."""
         self._last = traces, layout
-        if self._figure is not None and self._figure.turn_into(traces, layout):
-            return
-        before, self._figure = self._figure, MovingFigure(traces, layout)
-        self._slot.children = [self._figure]
-        if before is not None:
+        if not self._figure.turn_into(traces, layout):
+            before, self._figure = self._figure, MovingFigure(traces, layout)
+            self._slot.children = [self._figure]
             _close(before)
 
     def say(self, mood: Mood, text: str) -> None:
@@ -110,8 +115,7 @@ class Screen:
     def close(self) -> None:
         """Take the widgets away, once the cell's output is gone."""
         for widget in (self._figure, self._slot, self._line, self._stop, self._box):
-            if widget is not None:
-                _close(widget)
+            _close(widget)
 
     def _update(self) -> None:
         self._handle.update(self._frozen, raw=True)
