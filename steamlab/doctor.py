@@ -15,7 +15,7 @@ from steamlab.findings import Finding, Report, guarded
 from steamlab.health import health
 from steamlab.settings import ROOT, settings
 
-__all__ = ["doctor"]
+__all__ = ["doctor", "installed"]
 
 _SPACE_MB, _MEMORY_MB = 300, 300
 
@@ -55,14 +55,15 @@ def _packages() -> Finding:
     names = [re.split(r"[^\w-]", line)[0] for line in importlib.metadata.requires("steamlab") or ()]
     wrong = []
     for name in names:
-        have, locked = _installed(name), pinned.get(name, [])
+        have, locked = installed(name), pinned.get(name, [])
         if have not in locked:
             wrong.append(f"{name} is {have or 'missing'}, the lock says {' or '.join(locked)}")
     seen = "; ".join(wrong) or f"{len(names)} as in requirements.lock"
     return Finding("packages", not wrong, seen, "Run `make setup`.")
 
 
-def _installed(name: str) -> str | None:
+def installed(name: str) -> str | None:
+    """Return the version of a package that is here, None of one that is not."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -34,7 +34,10 @@ def health() -> Iterator[Finding]:
     brokers = "1 broker" if kafka.brokers == 1 else f"{kafka.brokers} brokers"
     yield Finding("kafka", True, f"{brokers} at {kafka.bootstrap} ({kafka.origin})")
     for name, look in (("addresses", addresses), ("round trip", round_trip)):
-        yield guarded(partial(look, kafka.bootstrap), name=name, repair=_RESTART)
+        finding = guarded(partial(look, kafka.bootstrap), name=name, repair=_RESTART)
+        yield finding
+        if not finding.ok:
+            return  # a record cannot go where no address leads
 
 
 def port_owner(port: int) -> str:

@@ -42,18 +42,15 @@ def test_jupyterlab_is_private(tmp_path: Path) -> None:
         assert {"workspace", "log"} == {entry["name"] for entry in found}
         with pytest.raises(HTTPError, match="403"):
             get(f"{base}api/contents")
+        # ... and it asks for no news and no updates: the settings in etc/jupyter are in force
+        plugin = "@jupyterlab/apputils-extension:notification"
+        known = get(f"{base}lab/api/settings/{plugin}?token={token}")["schema"]["properties"]
+        assert ("false", False) == (
+            known["fetchNews"]["default"],
+            known["checkForUpdates"]["default"],
+        )
         assert 0o600 == (tmp_path / "log" / "jupyter.log").stat().st_mode & 0o777
     assert not process.is_running()
-
-
-def test_settings_of_the_course_are_used(tmp_path: Path) -> None:
-    """JupyterLab asks for no news and no updates: it takes the settings in etc/jupyter."""
-    with JupyterLab(root=tmp_path, log=tmp_path / "jupyter.log") as server:
-        base, token = server.wait(timeout=60)
-        plugin = "@jupyterlab/apputils-extension:notification"
-        schema = get(f"{base}lab/api/settings/{plugin}?token={token}")["schema"]["properties"]
-    assert "false" == schema["fetchNews"]["default"]
-    assert schema["checkForUpdates"]["default"] is False
 
 
 def test_kernel_is_this_python() -> None:
@@ -93,7 +90,7 @@ def test_a_server_that_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_the_lab_opens_and_ends(
     kafka: dict[str, Any], tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -1,0 +1,160 @@
+"""The command line: what it prints, where errors go, what it exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from steamlab.__main__ import app
+from steamlab.topics import ALL_TOPICS, TopicSpec, create, delete
+
+VERBS = ["doctor", "down", "lab", "reset", "simulate", "status", "topics", "up", "watch"]
+
+
+def steamlab(*words: str, **surroundings: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person does, apart from the terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "steamlab", *words],
+        env=os.environ | {"COLUMNS": "200"} | surroundings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_the_verbs() -> None:
+    """These verbs exist, and no other."""
+    assert VERBS == sorted(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_no_verb_shows_help() -> None:
+    """Without a verb the help is shown, with every verb in it."""
+    said = steamlab()
+    assert [] == [verb for verb in VERBS if f" {verb} " not in said.stdout + said.stderr]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_and_option_explains_itself(verb: str) -> None:
+    """Each verb has a sentence, and each of its options and arguments a text."""
+    command: Any = get_command(app).commands[verb]  # type: ignore[attr-defined]
+    assert command.help.split("\n")[0].endswith(".")
+    texts = {each.name: each.help for each in command.params if each.name != "help"}
+    assert [] == [name for name, text in texts.items() if not text]
+
+
+def test_an_error_is_one_line() -> None:
+    """An error goes to stderr, in one line that ends with the repair; the exit code is 1."""
+    said = steamlab("status", STEAMLAB_PORT="ninety")
+    assert (1, "") == (said.returncode, said.stdout)
+    assert (
+        "steamlab: STEAMLAB_PORT must be a number from 1024 to 65535, and is 'ninety'. "
+        "Set it again, or `unset STEAMLAB_PORT`.\n"
+    ) == said.stderr
+
+
+@pytest.mark.parametrize("words", [("--debug", "status"), ("status", "--debug")])
+def test_debug_shows_the_trace(words: tuple[str, ...]) -> None:
+    """With --debug, before or after the verb, the same error comes with its trace."""
+    said = steamlab(*words, STEAMLAB_PORT="ninety")
+    assert 1 == said.returncode
+    assert said.stderr.startswith("Traceback (most recent call last):")
+    assert "steamlab.errors.SetupError: STEAMLAB_PORT must be a number" in said.stderr
+
+
+def test_a_wrong_option_is_usage() -> None:
+    """A misspelled option is answered with the usage and exit code 2, not with a trace."""
+    said = steamlab("up", "--borkers", "3")
+    assert 2 == said.returncode
+    assert "No such option: --borkers" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_unreachable_kafka_is_one_line(tmp_path: Path) -> None:
+    """A cluster named by STEAMLAB_BOOTSTRAP that does not answer is one line with its address."""
+    said = steamlab("topics", STEAMLAB_BOOTSTRAP="127.0.0.1:9", STEAMLAB_HOME=str(tmp_path))
+    assert 1 == said.returncode
+    assert said.stderr.startswith("steamlab: ")
+    assert "127.0.0.1:9" in said.stderr
+    assert 1 == len(said.stderr.splitlines())
+
+
+def test_nothing_runs(tmp_path: Path) -> None:
+    """Where nothing runs, status and down say so and change nothing; the doctor exits with 1."""
+    nowhere = {"STEAMLAB_HOME": str(tmp_path), "STEAMLAB_PORT": "21987"}
+    assert "Kafka does not run. `steamlab up` starts it.\n" == steamlab("status", **nowhere).stdout
+    assert json.loads(steamlab("status", "--json", **nowhere).stdout)["kafka"] is None
+    assert "Nothing of ours was running.\n" == steamlab("down", **nowhere).stdout
+    said = steamlab("doctor", **nowhere)
+    assert 1 == said.returncode
+    assert "FAIL  kafka: does not run; port 21987 is free. Run `steamlab up`." in said.stdout
+
+
+@pytest.mark.broker
+def test_up_and_status(kafka: dict[str, Any]) -> None:
+    """`up` finds what runs and says where; `status` says the same, for people and as JSON."""
+    address = kafka["bootstrap.servers"]
+    said = steamlab("up")
+    assert said.stdout.startswith(f"Kafka answers at {address} (1 broker, ")
+    assert said.stdout.splitlines()[0] == steamlab("status").stdout.splitlines()[0]
+    assert address == json.loads(steamlab("status", "--json").stdout)["kafka"]["bootstrap"]
+
+
+@pytest.mark.broker
+def test_topics_counts(kafka: dict[str, Any]) -> None:
+    """`topics` lists names, partitions and records; Kafka's own topics are left out."""
+    from confluent_kafka import Producer
+
+    create(kafka, [TopicSpec("test-cli", 2)])
+    try:
+        producer = Producer(kafka)
+        for number in range(3):
+            producer.produce("test-cli", str(number), partition=number % 2)
+        assert 0 == producer.flush(10)
+        rows = json.loads(steamlab("topics", "--json").stdout)
+        assert {"topic": "test-cli", "partitions": 2, "records": 3} in rows
+        assert [] == [row for row in rows if row["topic"].startswith("__")]
+        assert ["test-cli", "2", "3"] in [
+            line.split() for line in steamlab("topics").stdout.splitlines()
+        ]
+    finally:
+        delete(kafka, ["test-cli"])
+
+
+@pytest.mark.broker
+def test_topics_creates_the_stores(kafka: dict[str, Any]) -> None:
+    """`topics --create` makes every topic of the store, twice without complaint."""
+    for _ in range(2):
+        rows = json.loads(steamlab("topics", "--create", "--json").stdout)
+        assert {spec.name for spec in ALL_TOPICS} <= {row["topic"] for row in rows}
+
+
+@pytest.mark.broker
+def test_simulate_and_watch(kafka: dict[str, Any]) -> None:
+    """What `simulate` says it sent, `watch` reads: good events, counted."""
+    said = steamlab("simulate", "--days", "0.05", "--speed", "0", "--seed", "3")
+    assert 0 == said.returncode, said.stderr
+    watched = steamlab("watch", "store.game-views", "--until", "5", "--timeout", "30", "--json")
+    assert 0 == watched.returncode, watched.stderr
+    lines = [json.loads(line) for line in watched.stdout.splitlines()]
+    assert 6 == len(lines)
+    assert 5 == lines[-1]["tally"]["records"]
+    assert {} == lines[-1]["tally"]["bad"]
+
+
+def test_simulate_into_a_file(tmp_path: Path) -> None:
+    """`simulate --out` needs no Kafka, and the same seed gives the same bytes."""
+    nowhere = {"STEAMLAB_BOOTSTRAP": "127.0.0.1:9", "STEAMLAB_HOME": str(tmp_path)}
+    for name in ("a", "b"):
+        out = str(tmp_path / f"{name}.jsonl")
+        said = steamlab("simulate", "--days", "0.1", "--seed", "3", "--out", out, **nowhere)
+        assert 0 == said.returncode, said.stderr
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    assert 0 < (tmp_path / "a.jsonl").stat().st_size
