@@ -36,7 +36,7 @@ def test_checks_tell_right_from_wrong(
     for what in ("blanks", "solutions", "planted", "refused", "equal", "accepted"):
         record_property(f"checks {what}", getattr(report, what))
     print(f"{path.stem}: {report}; seconds: {report.seconds}")
-    assert [] == report.failures
+    assert not report.failures, "\n".join(report.failures)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
