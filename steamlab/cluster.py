@@ -162,8 +162,7 @@ class Cluster:
         """
         self._check(node)
         deadline = time.monotonic() + timeout
-        if not self.running(node):
-            self._launch([node])
+        self._launch([] if self.running(node) else [node])
         self._wait([node], deadline)
 
     def freeze(self, node: int = 1) -> None:
@@ -231,6 +230,7 @@ class Cluster:
                 raise self._died(number)
 
     def _launch(self, numbers: Iterable[int]) -> None:
+        self._launched = {}
         for number in numbers:
             for ports in (self._state.ports, self._state.controller_ports):
                 if is_taken(ports[number - 1]):

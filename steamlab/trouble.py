@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 
 from steamlab.errors import BrokerError, DeadlineError, LabError
@@ -28,8 +29,9 @@ def died(node: int, log: Path, since: int, port: int) -> BrokerError:
     said = log.read_bytes()[since:].decode("utf-8", "replace")
     if "Address already in use" in said:
         return port_taken(port)
-    if "No space left on device" in said:
-        return disk_error(log.parent, OSError(errno.ENOSPC, ""))
+    # On a full disk the log, too, may end before the reason.
+    if "No space left on device" in said or shutil.disk_usage(log.parent).free < 1_000_000:
+        return disk_error(log.parent.parent, OSError(errno.ENOSPC, ""))
     reason = next((line for line in said.splitlines() if "Exception" in line), "It left no reason.")
     return BrokerError(
         f"Kafka's node {node} ended while it was starting: {reason[:300]}",

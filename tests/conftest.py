@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from steamlab import broker, topics
 from steamlab.client import client_config
@@ -22,7 +23,6 @@ _LESSON = re.compile(r"^(\d\d)_.+\.ipynb$")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a home of its own; workers and the kernels of notebooks inherit it."""
-    config.addinivalue_line("markers", "xdist_group(name): on one worker, one after the other")
     if _is_worker(config):
         return
     for left in _HOMES.glob("*-*"):
@@ -39,11 +39,28 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _end(Path(home))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class OneWorkerPerLesson(LoadScopeScheduling):
+    """Keep on one worker, one after the other, what shares a file or a lesson.
+
+    The two forms of a lesson share its topics. (xdist's own groups, `--dist loadgroup`, get
+    lost under pytest 9.2: xdist 3.8 writes them where pytest does not look any more.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        lesson = _LESSON.match(file.rpartition("/")[2])
+        return f"lesson {lesson[1]}" if lesson else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPerLesson:
+    """Distribute by file and lesson, whatever `--dist` says."""
+    return OneWorkerPerLesson(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a lesson or a file; skip what needs a browser, if there is none."""
+    """Skip what needs a browser, if there is none."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
         if item.get_closest_marker("browser") and not _may_browse():
             item.add_marker(pytest.mark.skip(reason="NO CHROMIUM: the browser tests did not run"))
 
@@ -75,11 +92,6 @@ def _end(home: Path) -> None:
         patch.setenv("STEAMLAB_HOME", str(home))
         broker.down()
     shutil.rmtree(home, ignore_errors=True)
-
-
-def _group(item: pytest.Item) -> str:
-    lesson = _LESSON.match(item.path.name)
-    return f"lesson {lesson[1]}" if lesson else item.path.name
 
 
 def _is_worker(config: pytest.Config) -> bool:
