@@ -157,8 +157,9 @@ class LiveChart:
             if began >= due and self.seen > self._drawn:
                 self._try_to_draw()
                 ended = time.monotonic()
-                # No drift; and a slow chart leaves half of the time to others.
-                due = max(due + self._period, ended + min(self._period, ended - began))
+                # No drift: a late picture is made up for. But a slow chart leaves time to others.
+                due = max(due, began - self._period) + self._period
+                due = max(due, ended + (ended - began) / 3)
 
     def _take(self, messages: Sequence[Message]) -> None:
         room = len(messages) if self._until is None else self._until - self.seen

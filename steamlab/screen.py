@@ -69,7 +69,7 @@ class Screen:
             [self._slot, bar], layout={"border": "1px solid #D0D7DE", "margin": "4px 0"}
         )
         bundle = {**self._box._repr_mimebundle_(), "text/plain": _PLAIN}
-        self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._handle = display(bundle, raw=True, display_id=True)
 
     @classmethod
     def open(cls, on_stop: Callable[[], object], height: int) -> Screen | None:
