@@ -17,14 +17,10 @@ from lessons import NOTEBOOKS, number, read, solutions
 from steamlab.lesson import Lesson
 
 PATHS = solutions(NOTEBOOKS)
-ON_ONE_WORKER = [
-    pytest.param(path, marks=pytest.mark.xdist_group(f"lesson {number(path)}"), id=path.stem)
-    for path in PATHS
-]
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize("path", ON_ONE_WORKER)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 @pytest.mark.usefixtures("kafka")
 def test_checks_tell_right_from_wrong(
     path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
