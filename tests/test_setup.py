@@ -34,6 +34,7 @@ def find_python(path: Path | str, *, python: str = "") -> subprocess.CompletedPr
     return subprocess.run(
         [SH, str(ROOT / "tools" / "python.sh")],
         env={"PATH": str(path), "PYTHON": python},
+        cwd=path,
         capture_output=True,
         text=True,
         check=False,
@@ -63,8 +64,10 @@ def test_make_stops_without_python(tmp_path: Path) -> None:
     make = shutil.which("make")
     assert make, "these tests need make"
     os.symlink(SH, tmp_path / "sh")
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
     said = subprocess.run(
-        [make, "-C", str(ROOT), "lab"],
+        [make, "-C", str(tmp_path), "lab"],
         env={"PATH": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -82,6 +85,28 @@ def test_the_newest_python_wins(tmp_path: Path) -> None:
     assert find_python(tmp_path).stdout == "/a/python3.13\n"
     fake(tmp_path, "python3.14", "ok 3.14 /a b/python3.14")
     assert find_python(tmp_path).stdout == "/a b/python3.14\n"
+
+
+def test_the_environments_python_is_kept(tmp_path: Path) -> None:
+    """A .venv is rebuilt for a newer Python, not for an older one, nor for a second of its own."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    fake(tmp_path / ".venv" / "bin", "python", "ok 3.13 /base/python3.13")
+    fake(tmp_path, "python3.11", "ok 3.11 /a/python3.11")
+    assert find_python(tmp_path).stdout == "/base/python3.13\n"
+    fake(tmp_path, "python3.13", "ok 3.13 /a/python3.13")
+    assert find_python(tmp_path).stdout == "/base/python3.13\n"
+    fake(tmp_path, "python3.14", "ok 3.14 /a/python3.14")
+    assert find_python(tmp_path).stdout == "/a/python3.14\n"
+    assert find_python(tmp_path, python="python3.11").stdout == "/a/python3.11\n"
+
+
+def test_a_broken_environment_is_not_asked(tmp_path: Path) -> None:
+    """A .venv whose Python does not run has no say, and alone it is no Python."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    fake(tmp_path / ".venv" / "bin", "python", "broken", code=1)
+    assert find_python(tmp_path).stderr.startswith("No Python was found")
+    fake(tmp_path, "python3.11", "ok 3.11 /a/python3.11")
+    assert find_python(tmp_path).stdout == "/a/python3.11\n"
 
 
 def test_this_python_is_found(tmp_path: Path) -> None:

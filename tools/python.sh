@@ -1,6 +1,7 @@
 #!/bin/sh
 # Print the newest Python that can carry the lab, or say what to do where there is none.
-# PYTHON=... names one to be used instead.
+# PYTHON=... names one to be used instead. The Python of a .venv in this folder is kept
+# where none newer is found, so that a shell with another PATH does not rebuild it.
 set -u
 probe='
 import sys
@@ -18,17 +19,28 @@ if [ -n "${PYTHON:-}" ]; then
 else
     set -- python3.14 python3.13 python3.12 python3.11 python3 python
 fi
-no_venv='' unfit=''
+no_venv='' unfit='' minor=0
+if [ -z "${PYTHON:-}" ] && found=$(.venv/bin/python -c "$probe" 2>/dev/null); then
+    case $found in ok*) rest=${found#ok 3.}; minor=${rest%% *} kept=${rest#* } ;; esac
+fi
 for name in "$@"; do
     path=$(command -v "$name" 2>/dev/null) || continue
     found=$("$path" -c "$probe" 2>/dev/null) || continue
     rest=${found#* }
     case $found in
-        ok*) printf '%s\n' "${rest#* }"; exit 0 ;;
+        ok*)
+            version=${rest%% *}
+            if [ "$minor" -ge "${version#3.}" ]; then break; fi
+            printf '%s\n' "${rest#* }"
+            exit 0 ;;
         no-venv*) no_venv=${no_venv:-$rest} ;;
         *) unfit=${unfit:-$rest} ;;
     esac
 done
+if [ "$minor" -gt 0 ]; then
+    printf '%s\n' "$kept"
+    exit 0
+fi
 if [ -n "$no_venv" ]; then
     version=${no_venv%% *}
     echo "Python $version (${no_venv#* }) cannot make virtual environments: ensurepip is missing." >&2
