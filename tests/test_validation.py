@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hostile import ACCEPTED, ARRIVED, CLEAN, HOSTILE, PURCHASE, Record, of, raw
+from hostile import ACCEPTED, ARRIVED, CLEAN, HOSTILE, PURCHASE, Record, extra, of, raw
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from steamlab.events import TOPIC_OF, decode
+from steamlab import timestamps
+from steamlab.events import TOPIC_OF, Decoded, decode
 from steamlab.reasons import CODES, Rejected
 from steamlab.strict_json import parse
 from steamlab.timestamps import event_ms
@@ -159,6 +161,43 @@ def test_remembered_minutes_do_not_accept_what_was_never_parsed() -> None:
     for bad in ("2025-11-21T10:30:60Z", "2025-11-31T10:30:45Z", "2025-11-21T10:30:45"):
         with pytest.raises(Rejected):
             event_ms(bad)
+
+
+def test_headers_may_be_text() -> None:
+    """Headers out of a file are text; text that no bytes can say is a bad header."""
+
+    def decoded(name: str) -> Decoded:
+        record = of(PURCHASE)
+        headers = [("ce_id", name)]
+        return decode(
+            record.value, key=b"user_1", topic=record.topic, headers=headers, arrived_ms=ARRIVED
+        )
+
+    assert "7f3a ü" == decoded("7f3a ü").event_id
+    assert "bad_header" == decoded("\ud800").code
+
+
+def test_deep_nesting_is_harmless_on_a_small_stack() -> None:
+    """In a thread with half a megabyte of stack, as on macOS, deep nesting is too_deep as well."""
+    codes = []
+    before = threading.stack_size(512 * 1024)
+    try:
+        deep = extra(b'"x": ' + b"[" * 32_000 + b"]" * 32_000)
+        thread = threading.Thread(target=lambda: codes.append(deep.decode().code))
+        thread.start()
+        thread.join(20)
+    finally:
+        threading.stack_size(before)
+    assert ["too_deep"] == codes
+
+
+def test_remembered_minutes_are_bounded() -> None:
+    """Timestamps of every minute of four months do not stay in memory forever."""
+    for number in range(120 * 1440):
+        days, minute = divmod(number, 1440)
+        month, day = divmod(days, 28)
+        event_ms(f"2024-{month + 1:02}-{day + 1:02}T{minute // 60:02}:{minute % 60:02}:00Z")
+    assert len(timestamps._minutes) <= 100_000  # noqa: SLF001 - the memory is the fact under test
 
 
 TOKENS = [
