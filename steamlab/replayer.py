@@ -7,17 +7,19 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import length_hint
 from typing import Any
 
 import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from numpy.typing import NDArray
 
+from steamlab.client import probe
 from steamlab.clock import Clock
 from steamlab.errors import BrokerError, TopicError
 from steamlab.stretch import BATCH, Events, Record, Stretch, ahead
 
-__all__ = ["PRODUCER", "Replayer"]
+__all__ = ["PRODUCER", "Replayer", "require_topics"]
 
 PRODUCER: dict[str, Any] = {
     "acks": "all",
@@ -93,9 +95,9 @@ class Replayer:
 
         Raises `TopicError` if a topic is missing, `BrokerError` if Kafka did not confirm it all.
         """
+        require_topics(self._kafka, self._topics)
         self._producer = Producer(dict(self._kafka) | PRODUCER | {"on_delivery": self._delivered})
         try:
-            self._require_topics()
             with contextlib.closing(ahead(chunks)) as planned:
                 for chunk in planned:
                     self._replay(chunk)
@@ -119,13 +121,17 @@ class Replayer:
             self._apply_changes()
             high = self._due(stretch.arrival_ms, low)
             if high > low:
-                self._produce(stretch.records(low, high, self._share))
+                self._produce(self._take(stretch, low, high))
                 self.reached_ms = float(stretch.arrival_ms[high - 1])
             self._serve()
             if high - low < BATCH and high < len(stretch):
                 self._sleep(float(stretch.arrival_ms[high]))
             low = high
         return None
+
+    def _take(self, stretch: Stretch, low: int, high: int) -> list[Record]:
+        records = stretch.records(low, high, self._share)
+        return records if self._left > len(records) else records[: int(self._left)]
 
     def _due(self, arrival_ms: NDArray[np.int64], low: int) -> int:
         now, high = self._clock.now_ms(), min(low + BATCH, len(arrival_ms))
@@ -135,21 +141,18 @@ class Replayer:
             return high
         return low + int(np.searchsorted(arrival_ms[low:high], now, "right"))
 
-    def _produce(self, records: Iterable[Record]) -> None:
+    def _produce(self, records: list[Record]) -> None:
         produce: Callable[..., None] = self._producer.produce
-        topics, sent = self._topics, self.sent
-        last = sent + self._left
-        for kind, key, value, headers in records:
-            if sent >= last:
-                break
+        topics, before, rest = self._topics, self.sent, iter(records)
+        for kind, key, value, headers in rest:
             try:
                 produce(topics[kind], value, key, headers=headers)
             except BufferError:
-                self.sent = sent
+                self.sent = before + len(records) - 1 - length_hint(rest)
                 if not self._retry(topics[kind], value, key, headers):
-                    break
-            sent += 1
-        self.sent, self._left = sent, last - sent
+                    return
+        self.sent = before + len(records)
+        self._left -= len(records)
 
     def _retry(self, topic: str | None, value: bytes, key: bytes, headers: Any) -> bool:
         """Make room in the full queue and try again; False if the end came first."""
@@ -249,16 +252,21 @@ class Replayer:
         if self._first_error is None:
             self._first_error = error
 
-    def _require_topics(self) -> None:
-        try:
-            known = self._producer.list_topics(timeout=10).topics
-        except KafkaException as error:
-            raise BrokerError(
-                f"{self._where()} does not answer.", repair="Run `steamlab up` to start it."
-            ) from error
-        if missing := [name for name in self._topics if name is not None and name not in known]:
-            there = ", ".join(sorted(name for name in known if not name.startswith("__")))
-            raise TopicError(
-                f"The store has nowhere to send to: there is no topic {', '.join(missing)}.",
-                repair=f"Create it first; these exist: {there or 'none'}.",
-            )
+
+def require_topics(kafka: Mapping[str, Any], names: Iterable[str | None]) -> None:
+    """Make sure that Kafka answers and knows these topics.
+
+    librdkafka would wait half a minute for a missing one. Raises `BrokerError`, `TopicError`.
+    """
+    address = str(kafka["bootstrap.servers"])
+    answer = probe(address, timeout=10)
+    if answer is None:
+        raise BrokerError(
+            f"Kafka at {address} does not answer.", repair="Run `steamlab up` to start it."
+        )
+    if missing := [name for name in names if name is not None and name not in answer.topics]:
+        there = ", ".join(sorted(name for name in answer.topics if not name.startswith("__")))
+        raise TopicError(
+            f"The store has nowhere to send to: there is no topic {', '.join(missing)}.",
+            repair=f"Create it first; these exist: {there or 'none'}.",
+        )

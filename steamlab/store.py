@@ -13,7 +13,7 @@ from steamlab import topics as store_topics
 from steamlab.clock import duration_ms, rfc3339, start_ms
 from steamlab.control import Follower, Value, set_control
 from steamlab.errors import DeadlineError, LessonError, TopicError
-from steamlab.replayer import Replayer
+from steamlab.replayer import Replayer, require_topics
 from steamlab.settings import settings
 from steamlab.simulator.planner import Plan
 from steamlab.stretch import Events
@@ -95,6 +95,7 @@ class Store:
         Beginning again ends the run before; `STEAMLAB_SPEED` multiplies the speed.
         """
         replayer = self._prepare(speed, only=only, events=events)
+        require_topics(self._kafka, self._targets(only))
         store_topics.create(
             self._kafka,
             [store_topics.TopicSpec(self._control, 1, store_topics.CONTROL_TOPIC.config)],

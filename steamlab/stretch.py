@@ -55,7 +55,7 @@ class Stretch:
     def __len__(self) -> int:
         return len(self._chunk)
 
-    def records(self, low: int, high: int, share: float = 1.0) -> Iterable[Record]:
+    def records(self, low: int, high: int, share: float = 1.0) -> list[Record]:
         """Return the records `low` to `high` of the first `share` of all users."""
         records = self._chunk.encode(low, high, self._only)
         if share >= 1:
@@ -63,7 +63,7 @@ class Stretch:
         admit = self._admit[low:high]
         if self._only is not None:
             admit = admit[np.isin(self._kind[low:high], list(self._only))]
-        return compress(records, (admit < share).tolist())
+        return list(compress(records, (admit < share).tolist()))
 
     @cached_property
     def _admit(self) -> NDArray[np.float64]:
