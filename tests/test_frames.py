@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from hostile import ACCEPTED, HOSTILE, VIEW
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steamlab.client import client_config
@@ -125,6 +125,7 @@ def test_too_many_fields_stay_text() -> None:
     assert 64 == len(_row(json.dumps({f"f{n}": n for n in range(64)}).encode()))
 
 
+@settings(deadline=None)
 @given(st.none() | st.binary(), st.none() | st.binary())
 def test_row_never_raises(value: bytes | None, key: bytes | None) -> None:
     """No bytes make row or to_frame raise, nor the frame's own display."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from hostile import ACCEPTED, ARRIVED, CLEAN, HOSTILE, PURCHASE, Record, extra, of, raw
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from steamlab import timestamps
@@ -221,6 +221,7 @@ def _edited(value: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
     return value
 
 
+@settings(deadline=None)
 @given(
     value=st.binary(max_size=200),
     key=st.none() | st.binary(max_size=8),
@@ -237,6 +238,7 @@ def test_any_bytes_are_decoded_or_refused(
     assert (decoded.event is None) == (decoded.code in CODES) == bool(decoded.reason)
 
 
+@settings(deadline=None)
 @given(name=st.sampled_from(sorted(CLEAN)), changes=edits)
 @example(name="view", changes=[(1, 0, b'"x" : 1e400, ')])
 @example(name="cart", changes=[(2, 0, b",")])  # no eventType, but something else in its place
@@ -253,6 +255,7 @@ def test_fast_and_exact_path_agree(name: str, changes: list[tuple[int, int, byte
     assert (fast.event is None) == (fast.code in CODES)
 
 
+@settings(deadline=None)
 @given(changes=edits)
 @example(changes=[(0, 400, b"1")])
 @example(changes=[(30, 0, b"\\ud83c\\udfae")])
