@@ -378,8 +378,8 @@ def test_the_shape_is_counted() -> None:
         shape.predictions,
         shape.breaks,
     )
-    assert (2, 3) == (shape.median, shape.longest)
-    assert "25 code cells (lines: median 2, p90 2, longest 3), 1.28 markdown cells" in str(shape)
+    assert (2, 2) == (shape.median, shape.longest)
+    assert "25 code cells (lines: median 2, p90 2, longest 2), 1.28 markdown cells" in str(shape)
 
 
 def test_the_command_prints_shape_and_problems(
