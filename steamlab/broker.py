@@ -102,7 +102,10 @@ def find() -> Kafka | None:
         if seen is None:
             raise no_answer(yours)
         return Kafka(yours, str(seen.cluster_id), len(seen.brokers), "yours")
-    return _find_docker() or _find_local()
+    local = _find_local()
+    if local and COMPOSE_BOOTSTRAP in local.bootstrap.split(","):
+        return local  # two cannot have one address: no need to ask again
+    return _find_docker() or local
 
 
 def down(*, timeout: float = 60) -> int:

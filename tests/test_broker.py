@@ -104,7 +104,8 @@ def test_the_one_of_compose_comes_before_the_local_one(
     started: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What answers at Compose's address counts only with Compose's cluster id."""
-    monkeypatch.setattr(broker, "COMPOSE_BOOTSTRAP", started[0])
+    another_way = f"{started[0]},127.0.0.1:9"
+    monkeypatch.setattr(broker, "COMPOSE_BOOTSTRAP", another_way)
     found = broker.find()
     assert "local" == (found and found.origin)
     monkeypatch.setattr(broker, "COMPOSE_CLUSTER_ID", started[1])

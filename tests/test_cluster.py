@@ -9,18 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from steamlab import broker, cluster, topics
+from steamlab import broker, cluster, lone, topics
 from steamlab.client import probe
 from steamlab.cluster import Cluster
 from steamlab.errors import BrokerError, DeadlineError
 from steamlab.lone import LoneCluster, lone_clusters
-from steamlab.node import find_nodes
+from steamlab.node import find_nodes, is_alive
 from steamlab.profile import escape
 from steamlab.state import State, free_ports, is_taken
 
@@ -200,24 +201,24 @@ def test_a_process_that_ends_takes_its_cluster_along(own_home: Path) -> None:
     assert cluster_id
     assert {} == find_nodes(cluster_id)
     assert not (own_home / "clusters" / cluster_id).exists()
-    assert cluster_id not in {lone.cluster_id for lone in lone_clusters()}
+    assert cluster_id not in {other.cluster_id for other in lone_clusters()}
 
 
 def test_an_orphan_is_seen_and_ended_from_another_process(own_home: Path, single: Cluster) -> None:
     """A killed process leaves its node: `status` shows it, `down` ends it, and no other."""
     cluster_id = run_owner("dies")
     orphan = find_nodes(cluster_id)[1]
-    seen = {lone.cluster_id: lone for lone in broker.status().lone}
+    seen = {other.cluster_id: other for other in broker.status().lone}
     assert seen[cluster_id].is_orphan
     assert 1 == broker.down()
     assert not orphan.is_running()
     assert not (own_home / "clusters" / cluster_id).exists()
-    assert cluster_id not in {lone.cluster_id for lone in lone_clusters()}
+    assert cluster_id not in {other.cluster_id for other in lone_clusters()}
 
 
 def test_down_leaves_the_clusters_of_living_processes_alone(single: Cluster) -> None:
     """A lesson's own cluster is no orphan while its process lives."""
-    mine = next(lone for lone in lone_clusters() if lone.cluster_id == single.cluster_id)
+    mine = next(made for made in lone_clusters() if made.cluster_id == single.cluster_id)
     assert not mine.is_orphan
     assert 0 == broker.down()
     assert single.running()
@@ -248,7 +249,40 @@ def test_a_cluster_that_nobody_holds_ends_itself(
     cluster_id = dropped.cluster_id
     with pytest.raises(ZeroDivisionError):
         dropped.start()
-    assert [cluster_id] == [lone.cluster_id for lone in ended]
+    assert [cluster_id] == [dropped_one.cluster_id for dropped_one in ended]
+
+
+def test_a_forked_child_leaves_its_parents_cluster_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """At a child's exit the parent's clean-up runs, too: only the owner itself ends nodes."""
+    ended: list[LoneCluster] = []
+    monkeypatch.setattr(lone, "end_lone", ended.append)
+    mine = LoneCluster("id", str(tmp_path), True, os.getpid(), psutil.Process().create_time())
+    lone.end_own(replace(mine, owner=os.getppid()))
+    assert [] == ended
+    lone.end_own(mine)
+    assert [mine] == ended
+
+
+def test_an_owner_is_alive_only_as_the_same_process() -> None:
+    """A process number that was given away again is not the owner any more."""
+    born = psutil.Process().create_time()
+    assert is_alive(os.getpid(), born)
+    assert not is_alive(os.getpid(), born - 3600)
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as child:
+        was_born = psutil.Process(child.pid).create_time()
+        wait_until(lambda: not is_alive(child.pid, was_born), "the child's end, seen as a zombie")
+
+
+def test_a_half_written_entry_of_the_list_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may die while it writes itself down: the others are still found."""
+    monkeypatch.setenv("STEAMLAB_HOME", str(tmp_path))
+    whole = lone.register("whole", tmp_path, temporary=True)
+    (lone.list_clusters() / "half.json").write_text('{"cluster_id": "ha')
+    assert [whole] == lone_clusters()
 
 
 def test_a_setting_that_kafka_refuses_is_one_sentence(own_home: Path) -> None:
