@@ -57,6 +57,7 @@ def execute(path: Path, *, timeout: float = 120) -> None:
         store_widget_state=False,
         record_timing=False,
         on_cell_start=cell.enter,
+        extra_arguments=["--log-level=ERROR"],  # of the kernel itself, which listens on 127.0.0.1
         resources={"metadata": {"path": str(path.parent)}},
     )
     try:
