@@ -7,7 +7,8 @@ from pathlib import Path
 
 from faker import Faker
 
-from steamlab.catalog import GameProvider, build, catalog, write
+from steamlab.catalog import build, catalog, write
+from steamlab.game_provider import GameProvider
 from steamlab.settings import data_path
 
 

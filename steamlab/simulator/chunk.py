@@ -50,6 +50,10 @@ class Chunk:
         """Each event's user as a fixed number in [0, 1): a smaller scale admits those below."""
         return self.encoder.world.user_chance(self.rows["user"], ADMIT)
 
+    def where(self, mask: NDArray[np.bool_]) -> Chunk:
+        """Return a chunk of some of the events, like those of some users."""
+        return Chunk(self.rows[mask], self.lines, self.encoder)
+
     def encode(
         self, lo: int = 0, hi: int | None = None, only: set[int] | None = None
     ) -> list[Record]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
+from itertools import permutations
 from typing import NamedTuple
 
 from steamlab.catalog import Game, catalog
@@ -28,10 +30,22 @@ class Query(NamedTuple):
 def queries() -> tuple[Query, ...]:
     """Return every query: four that lead to each game, game by game, then those without results."""
     games = catalog()
-    finds = [query for game in games for query in _leading_to(game, games)]
+    by_tag = Counter(tag for game in games for tag in game.tags)
+    by_kind = Counter((tag, game.category) for game in games for tag in game.tags)
+    by_two = Counter(pair for game in games for pair in permutations(game.tags, 2))
+    titles = "\n".join(game.game_name.lower() for game in games)
+    hits = []
+    for game in games:
+        name, tag, other = game.game_name.lower(), game.tags[0], game.tags[1]
+        words = tag.replace("-", " ")
+        hits += [
+            Query(name, titles.count(name), ()),
+            Query(words, by_tag[tag], ()),
+            Query(f"{words} {game.category}".lower(), by_kind[tag, game.category], (tag,)),
+            Query(words, by_two[tag, other], (tag, other)),
+        ]
     misses = [Query(text, 0, ()) for text in _WISHFUL]
-    misses += [Query(_misspelt(game.game_name), 0, game.tags[:1]) for game in games[:40]]
-    return (*finds, *misses)
+    return (*hits, *misses, *(_misspelt(game) for game in games[:40]))
 
 
 def first_miss() -> int:
@@ -39,20 +53,7 @@ def first_miss() -> int:
     return HITS_PER_GAME * len(catalog())
 
 
-def _leading_to(game: Game, games: tuple[Game, ...]) -> list[Query]:
-    name, kind, tag, other = game.game_name.lower(), game.category, game.tags[0], game.tags[1]
-    named = sum(name in each.game_name.lower() for each in games)
-    tagged = sum(tag in each.tags for each in games)
-    of_kind = sum(tag in each.tags and kind == each.category for each in games)
-    both = sum({tag, other} <= set(each.tags) for each in games)
-    return [
-        Query(name, named, ()),
-        Query(tag.replace("-", " "), tagged, ()),
-        Query(f"{tag} {kind}".replace("-", " ").lower(), of_kind, (tag,)),
-        Query(tag.replace("-", " "), both, (tag, other)),
-    ]
-
-
-def _misspelt(name: str) -> str:
+def _misspelt(game: Game) -> Query:
     """Leave out the third letter, as hurried fingers do."""
-    return (name[:2] + name[3:]).lower()
+    name = game.game_name.lower()
+    return Query(name[:2] + name[3:], 0, game.tags[:1])
