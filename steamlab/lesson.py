@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from filelock import FileLock, Timeout
 
-from steamlab import broker, frames, topics
+from steamlab import broker, charts, frames, topics
 from steamlab.checks import Verdict, judge
 from steamlab.client import client_config
 from steamlab.cluster import Cluster
@@ -57,6 +57,7 @@ class Lesson:
             )
         if earlier := _open.pop(number, None):
             earlier.close()
+        charts.install()
         self.number, self._opens = number, opens
         self.kafka: dict[str, Any] = client_config(broker.up().bootstrap)
         self.prefix, self._lease = _lease(number)

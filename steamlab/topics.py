@@ -41,6 +41,13 @@ __all__ = [
 _DAY_MS = 24 * 60 * 60 * 1000
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+# A new topic's leaders need a moment, and so do those of a broker that comes back.
+_NO_LEADER_YET = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._NOENT,  # noqa: SLF001 - the client's own name: "No leaders found"
+}
 _LESSON = re.compile(r"^\d\d[a-z]?\.")
 
 
@@ -276,6 +283,9 @@ def _list_offsets(
         futures = admin.list_offsets(asked, request_timeout=_left(deadline))
         found = {at.partition: future.result(_left(deadline)) for at, future in futures.items()}
     except KafkaException as error:
+        if error.args[0].code() in _NO_LEADER_YET and time.monotonic() < deadline:
+            time.sleep(0.05)
+            return _list_offsets(admin, topic, partitions, which, deadline)
         raise BrokerError(
             f"Kafka could not say where {topic!r} begins and ends: {error.args[0].str()}.",
             repair="Run `steamlab status` to see whether all brokers are up.",

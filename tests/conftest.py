@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import exercise_counts
 import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -18,7 +19,8 @@ from steamlab import broker, topics
 from steamlab.client import client_config
 
 _HOMES = Path(__file__).resolve().parent.parent / "build" / "test-home"
-_LESSON = re.compile(r"^(\d\d)_.+\.ipynb$")
+# 05_consumer_groups.ipynb::…, and tests of a lesson: test_exercises.py::…[05_consumer_groups]
+_LESSON = re.compile(r"(?:/|^)(\d\d)_\w+\.ipynb::|\[(\d\d)_\w+\]$")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,9 +49,8 @@ class OneWorkerPerLesson(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        lesson = _LESSON.match(file.rpartition("/")[2])
-        return f"lesson {lesson[1]}" if lesson else file
+        lesson = _LESSON.search(nodeid)
+        return f"lesson {lesson[1] or lesson[2]}" if lesson else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -66,7 +67,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say loudly what a missing browser left unproven."""
+    """Count what the checks were tried with; say loudly what a missing browser left unproven."""
+    if counts := exercise_counts.line(terminalreporter.stats):
+        terminalreporter.write_line(counts)
     skipped = terminalreporter.stats.get("skipped", [])
     if any("NO CHROMIUM" in str(report.longrepr) for report in skipped):
         terminalreporter.write_sep("!", "NO CHROMIUM: the browser tests were skipped", red=True)

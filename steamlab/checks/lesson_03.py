@@ -195,23 +195,28 @@ def _why_not_read(
 @exercise("03.5")
 def start_offsets(lesson: Lesson, answer: Callable[..., dict[int, int]]) -> Verdict:
     """Hold the offsets against the timestamps of every record, on two unseen topics."""
-    for shift in (0, 7):
-        topic, stamps = _days(lesson, shift)
-        since = _MIDNIGHT_MS + shift * _HOUR_MS
+    for hours in _DAYS:
+        topic, stamps = _days(lesson, hours)
+        since = _MIDNIGHT_MS
         wanted = {p: _first_since(times, since) for p, times in stamps.items()}
         given = call(answer, lesson.kafka, topic, len(stamps), since)
         if given != wanted:
             return not_yet(_why_not_start(given, wanted, stamps, since))
-    return ok(f"each of {len(stamps)} partitions, a late record and an empty partition among them.")
+    return ok("two topics of four partitions, late records and empty partitions among them.")
 
 
-def _days(lesson: Lesson, shift: int) -> tuple[str, dict[int, list[int]]]:
-    """Fill four partitions around midnight: in order, with a late record, all old, empty."""
-    hours = {0: [-9, -5, -1, 2, 6, 9], 1: [-8, 3, -6, -2, 8, 11], 2: [-20, -15, -10], 3: []}
+# Hours from midnight, by partition: in order, with a late record, all old, empty.
+_DAYS: tuple[dict[int, list[int]], ...] = (
+    {0: [-9, -5, -1, 2, 6, 9], 1: [-8, 3, -6, -2, 8, 11], 2: [-20, -15, -10], 3: []},
+    {0: [-7, -6, 4], 1: [], 2: [5, -3, 6, -1], 3: [-30, -29, -4, 0, 1]},
+)
+
+
+def _days(lesson: Lesson, hours: dict[int, list[int]]) -> tuple[str, dict[int, list[int]]]:
     topic = ground.fresh(lesson, "days", partitions=4, config={"retention.ms": "-1"})
     stamps = {
-        partition: [_MIDNIGHT_MS + (hour + shift) * _HOUR_MS for hour in list_of_hours]
-        for partition, list_of_hours in hours.items()
+        partition: [_MIDNIGHT_MS + hour * _HOUR_MS for hour in its_hours]
+        for partition, its_hours in hours.items()
     }
     with Producer(lesson.kafka) as producer:
         for partition, times in stamps.items():
