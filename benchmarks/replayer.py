@@ -10,6 +10,7 @@ last kind of run plans as well. Five runs of each, alternating; the medians coun
 from __future__ import annotations
 
 import gc
+import math
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ from confluent_kafka import Producer
 
 from steamlab import topics
 from steamlab.client import client_config
+from steamlab.clock import Clock
 from steamlab.replayer import PRODUCER, Replayer
 from steamlab.simulator import Plan
 from steamlab.stretch import Events, Record
@@ -92,7 +94,7 @@ def bare(kafka: dict[str, Any], records: list[Record], every: int) -> int:
 
 def replay(kafka: dict[str, Any], chunks: Iterable[Events]) -> int:
     """Send the chunks with the replayer; return how many were acked."""
-    replayer = Replayer(kafka, NAMES, start_ms=0)
+    replayer = Replayer(kafka, NAMES, Clock(0, math.inf))
     replayer.run(chunks)
     return replayer.acked
 

@@ -26,9 +26,12 @@ class Bar:
     def __enter__(self) -> Bar:
         pause = 0.1 if sys.stderr.isatty() else 5  # a log needs no ten lines a second
         self._bar = tqdm(
-            total=self._days, bar_format=_FORMAT, mininterval=pause, file=sys.stderr, leave=True
+            desc="the store is being planned",
+            total=self._days,
+            bar_format=_FORMAT,
+            mininterval=pause,
+            file=sys.stderr,
         )
-        self._bar.set_description_str("the store is being planned")
         return self
 
     def __exit__(self, *error: object) -> None:

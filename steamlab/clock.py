@@ -54,7 +54,7 @@ class Clock:
     def __init__(
         self, start_ms: float, speed: float, *, wall: Callable[[], float] = time.monotonic
     ) -> None:
-        self.speed, self._wall = speed, wall
+        self.start_ms, self.speed, self._wall = start_ms, speed, wall
         self._stops: set[str] = set()
         self._at_ms, self._since = start_ms, wall()
 

@@ -35,6 +35,7 @@ _SILENCE_S = 2.0  # no acknowledgement for so long, though some are due: Kafka i
 class Replayer:
     """Send chunks of events into Kafka and count what happened to each.
 
+    `clock`: the store's time, begun when the first chunk is there.
     `topics`: where each kind of event goes, in the order of the store's topics; None: nowhere.
     `share`: the share of the planned users that is admitted, from 0 to 1.
     `events`: end after so many; None: with the last chunk.
@@ -46,32 +47,26 @@ class Replayer:
         self,
         kafka: Mapping[str, Any],
         topics: Sequence[str | None],
+        clock: Clock,
         *,
-        start_ms: float,
-        speed: float = math.inf,
         share: float = 1.0,
         events: int | None = None,
         status: Callable[[str], None] = lambda line: None,
         patience: float = 600,
     ) -> None:
         self.sent = self.acked = self.failed = 0
-        self.reached_ms = start_ms
+        self.reached_ms = clock.start_ms
         self._kafka, self._topics, self._share = kafka, list(topics), share
         self._left = math.inf if events is None else events
         self._status, self._patience = status, patience
         wanted = {kind for kind, name in enumerate(topics) if name is not None}
         self._only = wanted if len(wanted) < len(self._topics) else None
-        self._clock = Clock(start_ms, speed)
+        self._clock = clock
         self._changes: list[dict[str, Any]] = []
         self._wake = threading.Event()
         self._stop_at: float | None = None
         self._settled, self._settled_at = 0, math.inf
         self._first_error: KafkaError | None = None
-
-    @property
-    def speed(self) -> float:
-        """The store seconds that pass in a second."""
-        return self._clock.speed
 
     @property
     def unacked(self) -> int:
@@ -95,6 +90,7 @@ class Replayer:
 
         Raises `TopicError` if a topic is missing, `BrokerError` if Kafka did not confirm it all.
         """
+        self._clock.change(self.reached_ms, unplanned=True)
         require_topics(self._kafka, self._topics)
         self._producer = Producer(dict(self._kafka) | PRODUCER | {"on_delivery": self._delivered})
         try:
@@ -114,7 +110,9 @@ class Replayer:
         self._judge()
 
     def _replay(self, chunk: Events | None) -> None:
-        if chunk is None:  # still being planned
+        # The clock stands while the next chunk is still being planned: no rush makes up for it.
+        self._clock.change(self.reached_ms, unplanned=chunk is None)
+        if chunk is None:
             return self._serve()
         stretch, low = Stretch(chunk, self._only), 0
         while low < len(stretch) and not self._is_over():

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from steamlab import topics as store_topics
-from steamlab.clock import duration_ms, rfc3339, start_ms
+from steamlab.clock import Clock, duration_ms, rfc3339, start_ms
 from steamlab.control import Follower, Value, set_control
 from steamlab.errors import DeadlineError, LessonError, TopicError
 from steamlab.replayer import Replayer, require_topics
@@ -222,8 +222,7 @@ class Store:
         replayer = Replayer(
             self._kafka,
             targets,
-            start_ms=self._start_ms,
-            speed=speed * settings().speed,
+            Clock(self._start_ms, speed * settings().speed),
             share=self._scale / self._largest,
             events=events,
             status=self.notes.append,

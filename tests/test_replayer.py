@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ def stored(kafka: dict[str, Any], topic: str) -> list[tuple[int, int]]:
     return sorted(found, key=lambda at: at[0])
 
 
-def thread_of(replayer: Replayer, *chunks: FakeChunk) -> threading.Thread:
+def thread_of(replayer: Replayer, chunks: Iterable[FakeChunk]) -> threading.Thread:
     """Run a replayer in the background; what it raises is kept in `error`."""
 
     def run() -> None:
@@ -186,7 +186,7 @@ def test_the_producer_is_safe() -> None:
 
 def test_no_kafka_is_said_at_once() -> None:
     """Without a broker the first sentence says so, and names the repair."""
-    replayer = Replayer(client_config("127.0.0.1:1"), ["x"], start_ms=_START)
+    replayer = Replayer(client_config("127.0.0.1:1"), ["x"], Clock(_START, math.inf))
     with pytest.raises(BrokerError, match=r"Kafka at 127\.0\.0\.1:1 does not answer.*steamlab up"):
         replayer.run([])
 
@@ -194,7 +194,7 @@ def test_no_kafka_is_said_at_once() -> None:
 @pytest.mark.broker
 def test_a_missing_topic_is_said_at_once(kafka: dict[str, Any]) -> None:
     """librdkafka would wait half a minute for a topic that is not there."""
-    replayer = Replayer(kafka, ["test-not-there"], start_ms=_START)
+    replayer = Replayer(kafka, ["test-not-there"], Clock(_START, math.inf))
     with pytest.raises(TopicError, match="no topic test-not-there"):
         replayer.run([FakeChunk(1)])
 
@@ -202,7 +202,7 @@ def test_a_missing_topic_is_said_at_once(kafka: dict[str, Any]) -> None:
 @pytest.mark.broker
 def test_everything_arrives_in_order(kafka: dict[str, Any], topic: str) -> None:
     """Full speed, several chunks: each event once, in order of arrival in its partition."""
-    replayer = Replayer(kafka, [topic], start_ms=_START)
+    replayer = Replayer(kafka, [topic], Clock(_START, math.inf))
     replayer.run([FakeChunk(25_000), FakeChunk(5, first=25_000)])
     found = stored(kafka, topic)
     assert (25_005, 25_005, 0) == (replayer.sent, replayer.acked, replayer.failed)
@@ -218,7 +218,7 @@ def test_records_carry_headers_and_the_producers_own_timestamp(
 ) -> None:
     """Simulated time never becomes the record's: retention would delete it."""
     before_ms = time.time() * 1000 - 1000
-    Replayer(kafka, [topic], start_ms=_START).run([FakeChunk(1)])
+    Replayer(kafka, [topic], Clock(_START, math.inf)).run([FakeChunk(1)])
     with Consumer(kafka | {"group.id": "one", "auto.offset.reset": "earliest"}) as consumer:
         consumer.assign([TopicPartition(topic, p, 0) for p in range(3)])
         message = consumer.poll(20)
@@ -230,7 +230,7 @@ def test_records_carry_headers_and_the_producers_own_timestamp(
 @pytest.mark.broker
 def test_it_ends_after_a_count_of_the_chosen_kinds(kafka: dict[str, Any], topic: str) -> None:
     """`events` counts what is sent: kinds without a topic do not count."""
-    replayer = Replayer(kafka, [None, topic, None], start_ms=_START, events=4)
+    replayer = Replayer(kafka, [None, topic, None], Clock(_START, math.inf), events=4)
     replayer.run([FakeChunk(1000, kinds=3)])
     assert [1, 4, 7, 10] == sorted(number for _, number in stored(kafka, topic))
 
@@ -238,16 +238,31 @@ def test_it_ends_after_a_count_of_the_chosen_kinds(kafka: dict[str, Any], topic:
 @pytest.mark.broker
 def test_a_share_of_the_users_is_admitted(kafka: dict[str, Any], topic: str) -> None:
     """At a share of 0.3 the users whose hash is below it come, with all their events."""
-    replayer = Replayer(kafka, [None, topic], start_ms=_START, share=0.3)
+    replayer = Replayer(kafka, [None, topic], Clock(_START, math.inf), share=0.3)
     replayer.run([FakeChunk(40, kinds=2)])
     assert [1, 11, 21, 31] == sorted(number for _, number in stored(kafka, topic))
 
 
 @pytest.mark.broker
 def test_events_wait_for_their_time(kafka: dict[str, Any], topic: str) -> None:
-    """At speed 1 the event of the next store hour is not sent now; faster, it is."""
-    replayer = Replayer(kafka, [topic], start_ms=_START, speed=1)
-    thread = thread_of(replayer, FakeChunk(3, step_ms=3_600_000))
+    """The event of the next store hour is sent when the wall clock says so, at this speed."""
+    wall = [0.0]
+    replayer = Replayer(kafka, [topic], Clock(_START, 60, wall=lambda: wall[0]))
+    thread = thread_of(replayer, [FakeChunk(3, step_ms=3_600_000)])
+    for passed, expected in ((0, 1), (59, 1), (60, 2), (119, 2), (120, 3)):
+        wall[0] = passed
+        wait_until(lambda: replayer.acked >= expected)  # noqa: B023 - runs within the loop
+        thread.join(0.2)
+        assert expected == replayer.sent
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.mark.broker
+def test_a_new_speed_counts_at_once(kafka: dict[str, Any], topic: str) -> None:
+    """A store that waits for its next hour hears that it is to run faster."""
+    replayer = Replayer(kafka, [topic], Clock(_START, 1))
+    thread = thread_of(replayer, [FakeChunk(3, step_ms=3_600_000)])
     wait_until(lambda: replayer.acked == 1)
     replayer.set(speed=100_000)
     thread.join(30)
@@ -255,11 +270,34 @@ def test_events_wait_for_their_time(kafka: dict[str, Any], topic: str) -> None:
 
 
 @pytest.mark.broker
+def test_the_clock_stands_while_events_are_planned(kafka: dict[str, Any], topic: str) -> None:
+    """Slow planning causes no rush: the store's day begins when its events are there."""
+    wall, planned = [0.0], threading.Event()
+    clock = Clock(_START, 60, wall=lambda: wall[0])
+
+    def plan() -> Iterator[FakeChunk]:
+        planned.wait(30)
+        yield FakeChunk(2, step_ms=3_600_000)
+
+    replayer = Replayer(kafka, [topic], clock)
+    thread = thread_of(replayer, plan())
+    wait_until(lambda: clock.is_stopped)
+    wall[0] = 1_000
+    planned.set()
+    wait_until(lambda: replayer.acked == 1)
+    thread.join(0.2)
+    assert 1 == replayer.sent
+    wall[0] = 1_060
+    thread.join(30)
+    assert (False, 2) == (thread.is_alive(), replayer.acked)
+
+
+@pytest.mark.broker
 def test_a_pause_holds_and_releases(kafka: dict[str, Any], topic: str) -> None:
     """Paused, not even full speed sends anything; released, it goes on where it stood."""
-    replayer = Replayer(kafka, [topic], start_ms=_START)
+    replayer = Replayer(kafka, [topic], Clock(_START, math.inf))
     replayer.set(paused=True)
-    thread = thread_of(replayer, FakeChunk(10))
+    thread = thread_of(replayer, [FakeChunk(10)])
     thread.join(0.5)
     assert (True, 0) == (thread.is_alive(), replayer.sent)
     replayer.set(paused=False)
@@ -270,8 +308,8 @@ def test_a_pause_holds_and_releases(kafka: dict[str, Any], topic: str) -> None:
 @pytest.mark.broker
 def test_stop_ends_a_waiting_store(kafka: dict[str, Any], topic: str) -> None:
     """An hour before the next event, stop is heard, and all that was sent is acked."""
-    replayer = Replayer(kafka, [topic], start_ms=_START, speed=1)
-    thread = thread_of(replayer, FakeChunk(3, step_ms=3_600_000))
+    replayer = Replayer(kafka, [topic], Clock(_START, 1))
+    thread = thread_of(replayer, [FakeChunk(3, step_ms=3_600_000)])
     wait_until(lambda: replayer.sent == 1)
     replayer.stop()
     thread.join(20)
@@ -283,7 +321,7 @@ def test_stop_ends_a_waiting_store(kafka: dict[str, Any], topic: str) -> None:
 def test_a_full_queue_loses_nothing(kafka: dict[str, Any], topic: str) -> None:
     """With room for ten messages the client says no thousands of times; all arrive in order."""
     small = kafka | {"queue.buffering.max.messages": 10}
-    replayer = Replayer(small, [topic], start_ms=_START)
+    replayer = Replayer(small, [topic], Clock(_START, math.inf))
     replayer.run([FakeChunk(3000)])
     assert list(range(3000)) == sorted(number for _, number in stored(kafka, topic))
 
@@ -293,7 +331,7 @@ def test_what_kafka_refuses_is_an_error(kafka: dict[str, Any], topic: str) -> No
     """A failed delivery is counted as failed, and the run says how many and why."""
     chunk = FakeChunk(5)
     chunk.encode = lambda *_: [(0, b"k", os.urandom(2_000_000), [])]  # type: ignore[method-assign]
-    replayer = Replayer(kafka | {"message.max.bytes": 4_000_000}, [topic], start_ms=_START)
+    replayer = Replayer(kafka | {"message.max.bytes": 4_000_000}, [topic], Clock(_START, math.inf))
     with pytest.raises(BrokerError, match=r"did not acknowledge 1 of 1 events: .*too large"):
         replayer.run([chunk])
     assert (1, 0, 1) == (replayer.sent, replayer.acked, replayer.failed)
@@ -333,8 +371,8 @@ def test_kill_9_loses_and_doubles_nothing(cluster: Cluster) -> None:
     """The broker dies mid-replay: one line, a wait, one line, and every event stored once."""
     said: list[str] = []
     count = 30_000
-    replayer = Witness(cluster.kafka, ["events"], start_ms=_START, speed=5_000, status=said.append)
-    thread = thread_of(replayer, FakeChunk(count))
+    replayer = Witness(cluster.kafka, ["events"], Clock(_START, 5_000), status=said.append)
+    thread = thread_of(replayer, [FakeChunk(count)])
     wait_until(lambda: replayer.acked > 2_000)
     cluster.kill()
     wait_until(lambda: len(said) == 1)
@@ -359,8 +397,8 @@ def test_kill_9_loses_and_doubles_nothing(cluster: Cluster) -> None:
 @pytest.mark.broker
 def test_patience_ends_and_what_was_acked_is_stored(cluster: Cluster) -> None:
     """A Kafka that stays away ends the run; the count of acked events is what the disk holds."""
-    replayer = Witness(cluster.kafka, ["events"], start_ms=_START, speed=5_000_000, patience=1)
-    thread = thread_of(replayer, FakeChunk(100_000))
+    replayer = Witness(cluster.kafka, ["events"], Clock(_START, 5_000_000), patience=1)
+    thread = thread_of(replayer, [FakeChunk(100_000)])
     wait_until(lambda: replayer.acked > 2_000)
     cluster.kill()
     thread.join(60)
@@ -378,10 +416,8 @@ def test_patience_ends_and_what_was_acked_is_stored(cluster: Cluster) -> None:
 def test_stop_while_kafka_is_away_ends_at_its_deadline(cluster: Cluster) -> None:
     """Asked to stop, the store does not wait for a Kafka that may never come back."""
     said: list[str] = []
-    replayer = Replayer(
-        cluster.kafka, ["events"], start_ms=_START, speed=5_000_000, status=said.append
-    )
-    thread = thread_of(replayer, FakeChunk(100_000))
+    replayer = Replayer(cluster.kafka, ["events"], Clock(_START, 5_000_000), status=said.append)
+    thread = thread_of(replayer, [FakeChunk(100_000)])
     wait_until(lambda: replayer.acked > 2_000)
     cluster.kill()
     wait_until(lambda: len(said) == 1)
