@@ -12,7 +12,7 @@ help:
 	@echo 'make lab        set up, start Kafka, open the course in JupyterLab'
 	@echo 'make down       end Kafka'
 	@echo 'make test       everything that proves the course; brings its own Kafka'
-	@echo 'make check      format, lint, types, pure tests: seconds'
+	@echo 'make check      format, lint, types, notebook rules, quick tests: seconds'
 	@echo 'make notebooks  run every notebook and compare it with what is stored'
 	@echo 'make sync       derive the exercises from the solutions, run both, store the outputs'
 	@echo 'make bench      measure what the README promises'
@@ -35,7 +35,7 @@ check: setup
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) tools/lint_notebooks.py
-	$(PYTEST) -q -n 2 -m "not broker and not browser" tests $(ARGS)
+	$(PYTEST) -q -n 2 --dist loadgroup -m "not broker and not browser and not slow" tests $(ARGS)
 
 test: setup
 	$(PYTEST) -n 2 --dist loadgroup $(NBVAL) tests notebooks $(ARGS)

@@ -86,6 +86,7 @@ def test_unreachable_kafka_is_one_line(tmp_path: Path) -> None:
     assert 1 == len(said.stderr.splitlines())
 
 
+@pytest.mark.slow
 def test_nothing_runs(tmp_path: Path) -> None:
     """Where nothing runs, status and down say so and change nothing; the doctor exits with 1."""
     nowhere = {"STEAMLAB_HOME": str(tmp_path), "STEAMLAB_PORT": "21987"}
@@ -149,6 +150,7 @@ def test_simulate_and_watch(kafka: dict[str, Any]) -> None:
     assert {} == lines[-1]["tally"]["bad"]
 
 
+@pytest.mark.slow
 def test_simulate_into_a_file(tmp_path: Path) -> None:
     """`simulate --out` needs no Kafka, and the same seed gives the same bytes."""
     nowhere = {"STEAMLAB_BOOTSTRAP": "127.0.0.1:9", "STEAMLAB_HOME": str(tmp_path)}

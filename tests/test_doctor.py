@@ -164,6 +164,7 @@ def test_an_address_that_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
             assert addresses("127.0.0.1:29092").ok
 
 
+@pytest.mark.slow
 def test_a_cluster_that_stopped_answering(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster that no longer answers fails at its addresses, and no record is sent."""
     kafka = SimpleNamespace(brokers=1, bootstrap="127.0.0.1:9", origin="yours")

@@ -30,6 +30,7 @@ def get(url: str) -> Any:
         return json.loads(answer.read())
 
 
+@pytest.mark.slow
 def test_jupyterlab_is_private(tmp_path: Path) -> None:
     """The server listens on 127.0.0.1 only, serves the folder, and nobody without the token."""
     (tmp_path / "workspace").mkdir()

@@ -160,6 +160,7 @@ def run_setup(tmp_path: Path, **surroundings: str) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.slow
 def test_no_network_on_the_first_start(tmp_path: Path) -> None:
     """With an index that does not answer, the first start says so, and leaves no receipt."""
     said = run_setup(tmp_path, PIP_INDEX_URL="http://127.0.0.1:9/simple")
@@ -171,6 +172,7 @@ def test_no_network_on_the_first_start(tmp_path: Path) -> None:
     assert not (tmp_path / "venv" / "steamlab.json").exists()
 
 
+@pytest.mark.slow
 def test_dead_proxy(tmp_path: Path) -> None:
     """A proxy that does not answer is named, without the password that its address carries."""
     said = run_setup(tmp_path, HTTPS_PROXY="http://me:secret@127.0.0.1:9")
