@@ -182,7 +182,8 @@ class Store:
 
     def _own_control(self) -> str:
         """Return the control topic beside these topics: lessons never steer each other."""
-        prefixes = {name.removesuffix(base) for base, name in self._topics.items()}
+        named = self._topics.items()
+        prefixes = {name.removesuffix(base) for base, name in named if name.endswith(base)}
         prefix = prefixes.pop() if len(prefixes) == 1 else ""
         return prefix + store_topics.CONTROL_TOPIC.name
 
