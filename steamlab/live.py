@@ -158,7 +158,7 @@ class LiveChart:
                 self._try_to_draw()
                 ended = time.monotonic()
                 # No drift: a late picture is made up for. But a slow chart leaves time to others.
-                due = max(due, began - self._period) + self._period
+                due = max(due, began - 1.0) + self._period
                 due = max(due, ended + (ended - began) / 3)
 
     def _take(self, messages: Sequence[Message]) -> None:

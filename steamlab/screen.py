@@ -61,12 +61,12 @@ class Screen:
         # ipykernel answers a widget where it was made, in the main thread, which waits while a
         # cell runs. Without this note the front end's own thread for widgets hears the click.
         vars(self._stop.comm).pop("_reply_subshell_id", None)
-        bar = ipywidgets.HBox(
+        self._bar = ipywidgets.HBox(
             [self._line, self._stop],
             layout={"align_items": "center", "padding": "6px 10px 8px 18px", "min_height": "46px"},
         )
         self._box = ipywidgets.VBox(
-            [self._slot, bar], layout={"border": "1px solid #D0D7DE", "margin": "4px 0"}
+            [self._slot, self._bar], layout={"border": "1px solid #D0D7DE", "margin": "4px 0"}
         )
         bundle = {**self._box._repr_mimebundle_(), "text/plain": _PLAIN}
         self._handle = display(bundle, raw=True, display_id=True)
@@ -113,8 +113,12 @@ class Screen:
             self._update()
 
     def close(self) -> None:
-        """Take the widgets away, once the cell's output is gone."""
-        for widget in (self._figure, self._slot, self._line, self._stop, self._box):
+        """Take the widgets away, once the cell's output is gone.
+
+        Boxes first: a box whose child is closed cannot tell its state, and then a page that
+        is loaded again gets no widget at all.
+        """
+        for widget in (self._box, self._bar, self._slot, self._line, self._stop, self._figure):
             _close(widget)
 
     def _update(self) -> None:
@@ -123,5 +127,10 @@ class Screen:
 
 def _close(widget: ipywidgets.Widget) -> None:
     """Voila's page opens after the kernel has run, and needs every widget to be there."""
-    if not os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
-        widget.close()
+    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
+        return
+    parts = [getattr(widget, name, None) for name in ("layout", "style")]
+    widget.close()
+    for part in parts:
+        if isinstance(part, ipywidgets.Widget):
+            part.close()
