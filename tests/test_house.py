@@ -312,3 +312,15 @@ def test_python_versions_agree() -> None:
     settings: dict[str, Any] = PYPROJECT["tool"]
     assert "py311" == settings["ruff"]["target-version"]
     assert "3.11" == settings["mypy"]["python_version"]
+
+
+def test_ci_calls_the_projects_own_commands() -> None:
+    """.ci/run can be executed, parses, calls targets that exist, and never skips the browser."""
+    path = ROOT / ".ci" / "run"
+    text = path.read_text(encoding="utf-8")
+    assert path.stat().st_mode & 0o100
+    subprocess.run(["bash", "-n", str(path)], check=True)
+    targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    called = set(re.findall(r"(?m)\bmake (check|test|notebooks|\w+)$", text))
+    assert {"check", "test", "notebooks"} <= called <= targets
+    assert "STEAMLAB_REQUIRE_BROWSER=1 run_stage 'make test on 3.14' make test" in text
