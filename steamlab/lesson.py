@@ -167,7 +167,7 @@ class Lesson:
         """Return the order that was placed in lesson 00, or one like it."""
         try:
             return dict(json.loads((settings().home / "receipt.json").read_text("utf-8")))
-        except (OSError, ValueError):
+        except (OSError, TypeError, ValueError):
             return dict(_SAMPLE_ORDER)
 
     def close(self) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import exercise_counts
 import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from steamlab import broker, topics
 from steamlab.client import client_config
+from tests import exercise_counts
 
 _HOMES = Path(__file__).resolve().parent.parent / "build" / "test-home"
 # 05_consumer_groups.ipynb::…, and tests of a lesson: test_exercises.py::…[05_consumer_groups]
