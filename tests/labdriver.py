@@ -116,9 +116,9 @@ class LabPage:
     def wait_until_ran(self, number: int, *, after: str = "[ ]:") -> None:
         """Wait until a cell has a new execution number."""
         self.page.wait_for_function(
-            "([number, after]) => { const cell = document.querySelectorAll('%s')[number];"
+            f"([number, after]) => {{ const cell = document.querySelectorAll('{_CELLS}')[number];"
             " const said = cell.querySelector('.jp-InputPrompt').innerText.trim();"
-            " return /\\d/.test(said) && said !== after; }" % _CELLS,
+            " return /\\d/.test(said) && said !== after; }",
             arg=[number, after],
         )
 
