@@ -71,18 +71,31 @@ class Plan:
         shards = [Shard(world, number) for number in range(world.shards)]
         waiting, lines = np.zeros(0, EVENT), np.zeros(0, LINE)
         for week in range(warm + ceil(self.days / 7)):
-            tables, ordered = [waiting], [lines]
-            for shard in shards:
-                rows, more = shard.week(week, emit_from_ms=begin_ms, faults=self.faults)
-                tables.append(rows[(rows["time"] >= begin_ms) & (rows["time"] < end_ms)])
-                ordered.append(more)
-            rows, lines = _by(join(*tables), "arrival"), _by(join(*ordered), "order")
+            rows, lines = self._week(shards, week, begin_ms, end_ms, (waiting, lines))
             week_end = world.start_ms + (week + 1 - warm) * 7 * _DAY_MS
             cut = len(rows) if week_end >= end_ms else np.searchsorted(rows["arrival"], week_end)
             waiting = rows[cut:].copy()
             for day in _days(rows[:cut], begin_ms):
                 yield Chunk(day, lines, encoder)
             lines = lines[lines_of(lines, waiting)]
+
+    def _week(
+        self,
+        shards: Sequence[Shard],
+        week: int,
+        begin_ms: int,
+        end_ms: int,
+        waiting: tuple[Table, Table],
+    ) -> tuple[Table, Table]:
+        """Plan a week; return its events and those that still waited, by arrival, and the lines."""
+        tables, ordered = [waiting[0]], [waiting[1]]
+        for shard in shards:
+            rows, lines = shard.week(week, emit_from_ms=begin_ms, faults=self.faults)
+            tables.append(rows[(rows["time"] >= begin_ms) & (rows["time"] < end_ms)])
+            ordered.append(lines)
+        rows = join(*tables)
+        tables.clear()  # at scale 1 this is a gigabyte
+        return _by(rows, "arrival"), _by(join(*ordered), "order")
 
 
 def _by(rows: Table, column: str) -> Table:
