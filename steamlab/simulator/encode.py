@@ -45,13 +45,14 @@ def instants(ms: Ints) -> list[bytes]:
     days, of_day = np.divmod(np.asarray(ms, np.int64), 86_400_000)
     minute, of_minute = np.divmod(of_day, 60_000)
     text = np.empty((len(days), 24), np.uint8)
-    known, which = np.unique(days, return_inverse=True)
+    first = days.min()
+    known = np.arange(first, days.max() + 1)
     dates = np.datetime_as_string(known.astype("datetime64[D]")).astype("S10")
-    text[:, :10] = dates.view(np.uint8).reshape(-1, 10)[which]
+    text[:, :10] = dates.view(np.uint8).reshape(-1, 10)[days - first]
     text[:, 10:17] = _MINUTES[minute]
     text[:, 17:] = _SECONDS[of_minute]
-    joined = text.tobytes()
-    return [joined[at : at + 24] for at in range(0, len(joined), 24)]
+    written: list[bytes] = text.view("S24").ravel().tolist()
+    return written
 
 
 def _pieces(texts: Sequence[str]) -> Ints:
@@ -65,7 +66,8 @@ _SECONDS = _pieces([f"{ms // 1000:02d}.{ms % 1000:03d}Z" for ms in range(60_000)
 
 def _hex(numbers: Ints) -> list[bytes]:
     text = numbers.astype(">u8").tobytes().hex().encode()
-    return [text[at : at + 16] for at in range(0, len(text), 16)]
+    written: list[bytes] = np.frombuffer(text, "S16").tolist()
+    return written
 
 
 @contextmanager
@@ -111,7 +113,8 @@ class Encoder:
             if len(at):
                 own = rows[at]
                 tails[at] = writer(own) if writer else self._purchases(own, lines)
-        return list(tails)
+        written: list[bytes] = tails.tolist()
+        return written
 
     def _views(self, rows: Table) -> Ints:
         games, sources = len(self._games), len(SOURCES)
@@ -139,8 +142,12 @@ class Encoder:
         ]
 
     def _purchases(self, rows: Table, lines: Table) -> list[bytes]:
-        begin = np.searchsorted(lines["order"], rows["number"])
-        games, cents = lines["game"].tolist(), lines["cents"].tolist()
+        # Only the lines of these orders: a week holds many thousands more.
+        items = np.abs(rows["items"].astype(np.int64))
+        begin = np.cumsum(items) - items
+        at = np.repeat(np.searchsorted(lines["order"], rows["number"]) - begin, items)
+        own = lines[at + np.arange(len(at))]
+        games, cents = own["game"].tolist(), own["cents"].tolist()
         orders = _hex(mix(rows["number"], salt=self.world.fingerprint + 1))
         pay = np.searchsorted(np.cumsum(PAYMENT_SHARE[:-1]), (rows["id"] >> 40) / 2**24)
         columns = (begin.tolist(), rows["items"].tolist(), pay.tolist(), self._regions(rows))
