@@ -9,9 +9,9 @@ from __future__ import annotations
 import statistics
 import time
 
-from steamlab.cluster import Cluster
-from steamlab.jars import ensure_jars
-from steamlab.java import find_java
+from steamlab.kafka.cluster import Cluster
+from steamlab.kafka.jars import ensure_jars
+from steamlab.kafka.java import find_java
 
 REPEATS = 3
 

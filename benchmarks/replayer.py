@@ -22,10 +22,10 @@ from confluent_kafka import Producer
 
 from steamlab import topics
 from steamlab.client import client_config
-from steamlab.clock import Clock
-from steamlab.replayer import PRODUCER, Replayer
+from steamlab.replay.clock import Clock
+from steamlab.replay.replayer import PRODUCER, Replayer
+from steamlab.replay.stretch import Events, Record
 from steamlab.simulator import Plan
-from steamlab.stretch import Events, Record
 
 RUNS, REACH_SHARE, REACH_RATE = 5, 0.60, 100_000
 SPECS = [topics.TopicSpec(f"bench.{spec.name}", 6) for spec in topics.STORE_TOPICS]

@@ -46,7 +46,7 @@ def lab(
     port: Annotated[int, typer.Option(help="JupyterLab's first choice of a port.")] = 8888,
 ) -> None:
     """Start Kafka, open the course in JupyterLab; Ctrl-C ends JupyterLab."""
-    from steamlab.lab import lab
+    from steamlab.launch.lab import lab
 
     lab(fresh=fresh or (), browser=browser, port=port)
 
@@ -141,7 +141,7 @@ def simulate(
     ] = None,
 ) -> None:
     """Let the store's shoppers send events into Kafka; keys change speed and scale."""
-    from steamlab.simulate import simulate
+    from steamlab.replay.simulate import simulate
 
     kafka = None if out else _running()
     simulate(

@@ -17,13 +17,13 @@ from confluent_kafka.admin import ClusterMetadata  # type: ignore[attr-defined]
 from filelock import FileLock, Timeout
 
 from steamlab.client import probe
-from steamlab.cluster import Cluster
 from steamlab.errors import BrokerError, DeadlineError
-from steamlab.lone import LoneCluster, end_orphans, lone_clusters
-from steamlab.node import NodeStatus
+from steamlab.kafka.cluster import Cluster
+from steamlab.kafka.lone import LoneCluster, end_orphans, lone_clusters
+from steamlab.kafka.node import NodeStatus
+from steamlab.kafka.state import State
+from steamlab.kafka.trouble import no_answer
 from steamlab.settings import settings
-from steamlab.state import State
-from steamlab.trouble import no_answer
 
 __all__ = [
     "COMPOSE_BOOTSTRAP",

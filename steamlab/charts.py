@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.io.base_renderers import MimetypeRenderer
 
-from steamlab.escape import escape_tree
+from steamlab.drawing.escape import escape_tree
 
 __all__ = [
     "COLORS",

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from steamlab.findings import Finding, Report, guarded
-from steamlab.health import health
+from steamlab.launch.findings import Finding, Report, guarded
+from steamlab.launch.health import health
 from steamlab.settings import ROOT, settings
 
 __all__ = ["doctor", "installed"]
@@ -106,14 +106,14 @@ def _disk() -> Finding:
 
 
 def _java() -> Finding:
-    from steamlab.java import find_java, java_version
+    from steamlab.kafka.java import find_java, java_version
 
     java = find_java()
     return Finding("java", True, f"{java_version(java)}, {java}")
 
 
 def _jars() -> Finding:
-    from steamlab.jars import KAFKA_VERSION, LOCK, is_good, read_lock
+    from steamlab.kafka.jars import KAFKA_VERSION, LOCK, is_good, read_lock
 
     if jars := settings().kafka_jars:
         return Finding("jars", jars.is_dir(), str(jars), "Correct STEAMLAB_KAFKA_JARS.")

@@ -1,13 +1,13 @@
 """Every error of the package: one sentence that says what is wrong, and a repair.
 
-    LabError
-    ├── SetupError      something on this computer is missing or in the way
-    │   ├── JarError    Kafka's jars could not be fetched, read or verified
-    │   └── JavaError   no Java that can run Kafka
-    ├── BrokerError     Kafka did not start, stop or answer as it should
-    ├── TopicError      a topic is missing, or is not what was asked for
-    ├── DeadlineError   something did not happen in time
-    └── LessonError     a lesson was asked for something that it cannot do
+LabError
+├── SetupError      something on this computer is missing or in the way
+│   ├── JarError    Kafka's jars could not be fetched, read or verified
+│   └── JavaError   no Java that can run Kafka
+├── BrokerError     Kafka did not start, stop or answer as it should
+├── TopicError      a topic is missing, or is not what was asked for
+├── DeadlineError   something did not happen in time
+└── LessonError     a lesson was asked for something that it cannot do
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from steamlab.reasons import Rejected
-from steamlab.strict_json import MAX_BYTES
-from steamlab.timestamps import event_ms
-from steamlab.validation import FUTURE_MS, REGIONS, Headers, inspect, read_headers
+from steamlab.decoding.reasons import Rejected
+from steamlab.decoding.strict_json import MAX_BYTES
+from steamlab.decoding.timestamps import event_ms
+from steamlab.decoding.validation import FUTURE_MS, REGIONS, Headers, inspect, read_headers
 
 __all__ = [
     "EVENT_TYPES",

@@ -13,13 +13,14 @@ from filelock import FileLock, Timeout
 from steamlab import broker, charts, frames, topics
 from steamlab.checks import Verdict, judge
 from steamlab.client import client_config
-from steamlab.cluster import Cluster
 from steamlab.errors import LessonError
+from steamlab.groups import delete_group
+from steamlab.kafka.cluster import Cluster
 from steamlab.live import LiveChart
-from steamlab.plug import Plug
-from steamlab.predict import Prediction
 from steamlab.settings import settings
 from steamlab.store import START, Store
+from steamlab.widgets.plug import Plug
+from steamlab.widgets.predict import Prediction
 
 __all__ = ["Lesson"]
 
@@ -116,7 +117,7 @@ class Lesson:
     def group(self, name: str) -> str:
         """Return the lesson's name for a consumer group, and make the group forget."""
         full = f"{self.prefix}.{name}"
-        topics.delete_group(self.kafka, full)
+        delete_group(self.kafka, full)
         return full
 
     def read(

@@ -16,12 +16,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from confluent_kafka import Message
 
-from steamlab.drawing import MissingColumnError, figure_of, words
+from steamlab.drawing.escape import escape_tree, marked_strings
+from steamlab.drawing.figures import MissingColumnError, figure_of, words
+from steamlab.drawing.ownership import own
+from steamlab.drawing.screen import Mood, Screen
 from steamlab.errors import DeadlineError, LessonError
-from steamlab.escape import escape_tree, marked_strings
 from steamlab.frames import row
-from steamlab.ownership import own
-from steamlab.screen import Mood, Screen
 from steamlab.tail import Start, Tail
 
 __all__ = ["LiveChart"]
@@ -62,7 +62,7 @@ class LiveChart:
         self.seen = self.redraws = 0
         self.error: BaseException | None = None
         self._kafka, self._chart, self._start, self._height = kafka, chart, start, height
-        self._until, self._period = until, 1 / fps
+        self._until, self._period = until, 0.98 / fps  # at least `fps`, not almost
         self._rows: deque[dict[str, Any]] = deque(maxlen=keep)
         self._strings: dict[str, None] = {}
         self._drawn, self._away = 0, False

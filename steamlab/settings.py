@@ -61,7 +61,9 @@ def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(environ.get(name) or default).expanduser().absolute()
 
 
-def _number(environ: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+def _number(
+    environ: Mapping[str, str], name: str, default: float, low: float, high: float
+) -> float:
     text = environ.get(name)
     if not text:
         return default

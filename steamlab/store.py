@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from steamlab import topics as store_topics
-from steamlab.clock import Clock, duration_ms, rfc3339, start_ms
-from steamlab.control import Follower, Value, set_control
 from steamlab.errors import DeadlineError, LessonError, TopicError
-from steamlab.replayer import Replayer, require_topics
+from steamlab.replay.clock import Clock, duration_ms, rfc3339, start_ms
+from steamlab.replay.control import Follower, Value, set_control
+from steamlab.replay.replayer import Replayer, require_topics
+from steamlab.replay.stretch import Events
 from steamlab.settings import settings
 from steamlab.simulator.planner import Plan
-from steamlab.stretch import Events
 
 __all__ = ["START", "Store"]
 
@@ -145,7 +145,7 @@ class Store:
 
     def controls(self) -> Any:
         """Show sliders for speed and scale and a pause button; they only send control records."""
-        from steamlab.sliders import sliders  # widgets take their time to import
+        from steamlab.widgets.sliders import sliders  # widgets take their time to import
 
         return sliders(self.set, speed=min(self.speed, 1e5), scale=self.scale, top=self._largest)
 

@@ -31,7 +31,6 @@ __all__ = [
     "base_name",
     "create",
     "delete",
-    "delete_group",
     "describe",
     "offsets",
     "recreate",
@@ -78,7 +77,7 @@ METRICS_TOPIC = TopicSpec(
 )
 # Longer than the raw events: whoever repairs a bad event needs it after the others are gone.
 DEAD_LETTER_TOPIC = TopicSpec("store.dead-letters", 3, {"retention.ms": str(30 * _DAY_MS)})
-CONTROL_TOPIC = TopicSpec("steamlab.control", 1, {"cleanup.policy": "compact"})
+CONTROL_TOPIC = TopicSpec("steamlab.replay.control", 1, {"cleanup.policy": "compact"})
 ALL_TOPICS: tuple[TopicSpec, ...] = (*STORE_TOPICS, METRICS_TOPIC, DEAD_LETTER_TOPIC, CONTROL_TOPIC)
 
 
@@ -150,24 +149,6 @@ def wait_for_partitions(
         f"{topic} to have {partitions} partitions",
         time.monotonic() + timeout,
     )
-
-
-def delete_group(kafka: Mapping[str, Any], group: str, *, timeout: float = 30) -> None:
-    """Delete a consumer group and the offsets it committed; an unknown one is no error.
-
-    Raises `BrokerError` while the group still has members.
-    """
-    with AdminClient(dict(kafka)) as admin:
-        future = admin.delete_consumer_groups([group], request_timeout=timeout)[group]
-        try:
-            future.result(timeout)
-        except KafkaException as error:
-            reason: KafkaError = error.args[0]
-            if reason.code() != KafkaError.GROUP_ID_NOT_FOUND:
-                raise BrokerError(
-                    f"Kafka did not delete the group {group!r}: {reason.str()}.",
-                    repair="Close the group's consumers first, and run it again.",
-                ) from error
 
 
 def _create(kafka: Mapping[str, Any], specs: list[TopicSpec], deadline: float) -> None:

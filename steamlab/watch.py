@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import msgspec
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
+from steamlab.decoding.identity import Identities
 from steamlab.errors import DeadlineError
 from steamlab.events import (
     TOPIC_OF,
@@ -25,7 +26,6 @@ from steamlab.events import (
     SearchPerformed,
     decode,
 )
-from steamlab.identity import Identities
 from steamlab.tail import Start, Tail
 from steamlab.topics import ALL_TOPICS, base_name
 

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from steamlab.decoding.reasons import NOTES
 from steamlab.events import TOPIC_OF, Decoded, decode
-from steamlab.reasons import NOTES
 
 ARRIVED = 1_763_721_060_000  # 2025-11-21T10:31:00Z
 VIEW = {

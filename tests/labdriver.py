@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from steamlab.lab import JupyterLab
+from steamlab.launch.lab import JupyterLab
 
 __all__ = ["LabPage", "browser", "jupyter_lab"]
 

@@ -16,11 +16,11 @@ from filelock import FileLock
 from steamlab import broker, topics
 from steamlab.broker import Kafka
 from steamlab.client import client_config, probe
-from steamlab.cluster import Cluster
 from steamlab.errors import BrokerError, DeadlineError
-from steamlab.node import find_nodes
+from steamlab.kafka.cluster import Cluster
+from steamlab.kafka.node import find_nodes
+from steamlab.kafka.state import free_ports
 from steamlab.settings import settings
-from steamlab.state import free_ports
 
 UP = "from steamlab.broker import up; found = up(); print(found.bootstrap, found.cluster_id)"
 

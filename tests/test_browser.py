@@ -14,7 +14,7 @@ from confluent_kafka import Producer
 from jupyter_client.blocking.client import BlockingKernelClient
 from labdriver import LabPage, browser, jupyter_lab
 
-from steamlab.workspace import make_workspace
+from steamlab.launch.workspace import make_workspace
 
 pytestmark = [pytest.mark.broker, pytest.mark.browser]
 

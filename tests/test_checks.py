@@ -9,14 +9,13 @@ import pytest
 
 from steamlab.checks import AnswerError, Verdict, call, call_within, is_blank, judge, not_yet, ok
 from steamlab.errors import DeadlineError, LessonError
-from steamlab.predict import Prediction
+from steamlab.widgets.predict import Prediction
 
 NO_LESSON = cast(Any, None)
 
 
 def blank(topic: str) -> int:
     """Return the number of records."""
-    ...
 
 
 def returns_none(topic: str) -> None:

@@ -16,14 +16,15 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from steamlab import broker, cluster, lone, topics
+from steamlab import broker, topics
 from steamlab.client import probe
-from steamlab.cluster import Cluster
 from steamlab.errors import BrokerError, DeadlineError
-from steamlab.lone import LoneCluster, lone_clusters
-from steamlab.node import find_nodes, is_alive
-from steamlab.profile import escape
-from steamlab.state import State, free_ports, is_taken
+from steamlab.kafka import cluster, lone
+from steamlab.kafka.cluster import Cluster
+from steamlab.kafka.lone import LoneCluster, lone_clusters
+from steamlab.kafka.node import find_nodes, is_alive
+from steamlab.kafka.profile import escape
+from steamlab.kafka.state import State, free_ports, is_taken
 
 pytestmark = pytest.mark.broker
 TOPIC = topics.TopicSpec("records", 1)
@@ -181,7 +182,7 @@ def test_three_nodes_survive_the_death_of_one(own_home: Path) -> None:
 
 OWNER = """
 import os, signal, sys
-from steamlab.cluster import Cluster
+from steamlab.kafka.cluster import Cluster
 cluster = Cluster().start()
 print(cluster.cluster_id, flush=True)
 if sys.argv[1] == "dies":

@@ -16,11 +16,11 @@ import yaml
 
 from steamlab import broker, topics
 from steamlab.client import client_config
-from steamlab.jars import KAFKA_VERSION, ensure_jars
-from steamlab.java import JVM_OPTIONS, clean_environment, find_java
-from steamlab.profile import LAB, LOG4J2, by_size
+from steamlab.kafka.jars import KAFKA_VERSION, ensure_jars
+from steamlab.kafka.java import JVM_OPTIONS, clean_environment, find_java
+from steamlab.kafka.profile import LAB, LOG4J2, by_size
+from steamlab.kafka.state import free_ports
 from steamlab.settings import ROOT
-from steamlab.state import free_ports
 
 TEXT = (ROOT / "docker-compose.yml").read_text("utf-8")
 SERVICES: dict[str, Any] = yaml.safe_load(TEXT)["services"]

@@ -13,8 +13,8 @@ import pytest
 from confluent_kafka import Producer
 
 from steamlab import topics
-from steamlab.control import Follower, Value, parse, set_control
 from steamlab.errors import LessonError, TopicError
+from steamlab.replay.control import Follower, Value, parse, set_control
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from steamlab import doctor as doctor_module
-from steamlab import health as health_module
 from steamlab.doctor import doctor
 from steamlab.errors import BrokerError
-from steamlab.findings import Finding, Report, guarded
-from steamlab.health import addresses, health, port_owner, round_trip
+from steamlab.launch import health as health_module
+from steamlab.launch.findings import Finding, Report, guarded
+from steamlab.launch.health import addresses, health, port_owner, round_trip
 
 GOOD = Finding("java", True, "17, /usr/bin/java")
 BAD = Finding("kafka", False, "does not run.", "Run `steamlab up`.")
@@ -198,7 +198,7 @@ def test_a_record_that_does_not_come_back(
     kafka: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cluster that answers, but returns another record than was sent, fails the round trip."""
-    monkeypatch.setattr("steamlab.health.uuid4", Restless)
+    monkeypatch.setattr("steamlab.launch.health.uuid4", Restless)
     finding = round_trip(kafka["bootstrap.servers"])
     assert (False, "no record came back") == (finding.ok, finding.seen)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.express as px
 
-from steamlab.escape import escape, escape_tree, marked_strings
+from steamlab.drawing.escape import escape, escape_tree, marked_strings
 
 EVIL = "<img src=x onerror=alert(1)>"
 TAME = "&lt;img src=x onerror=alert(1)>"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from steamlab.decoding.identity import Identities
 from steamlab.events import decode, encode, event_ms
-from steamlab.identity import Identities
 from steamlab.settings import data_path
 
 

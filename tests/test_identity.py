@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hostile import CART, PURCHASE, SEARCH, VIEW, WISH, Record, of, raw
 
-from steamlab.identity import Identities
+from steamlab.decoding.identity import Identities
 
 ORDER = of(PURCHASE)
 

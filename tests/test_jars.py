@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from steamlab import jars
 from steamlab.errors import JarError, JavaError
-from steamlab.jars import LOCK, Jar, ensure_jars, is_good, read_lock
+from steamlab.kafka import jars
+from steamlab.kafka.jars import LOCK, Jar, ensure_jars, is_good, read_lock
 
 CONTENT = {"org.one:alpha:1.0": b"alpha" * 99, "org.two:beta:2.0": b"beta" * 999}
 DEAD = "http://127.0.0.1:9"
@@ -251,7 +251,10 @@ def test_a_cache_that_java_cannot_read_is_one_sentence(
 
 def test_two_processes_fill_one_empty_cache(repository: Repository, lock: Path) -> None:
     """Both end well, and the cache holds the two jars and nothing else."""
-    code = "import sys, pathlib, steamlab.jars as j; j.ensure_jars(lock=pathlib.Path(sys.argv[1]))"
+    code = (
+        "import sys, pathlib; from steamlab.kafka import jars; "
+        "jars.ensure_jars(lock=pathlib.Path(sys.argv[1]))"
+    )
     both = [subprocess.Popen([sys.executable, "-c", code, lock]) for _ in range(2)]
     assert [0, 0] == [process.wait(60) for process in both]
     paths = ensure_jars(lock=lock)

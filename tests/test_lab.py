@@ -16,9 +16,9 @@ from urllib.error import HTTPError
 import psutil
 import pytest
 
-from steamlab import lab as lab_module
 from steamlab.errors import DeadlineError, SetupError
-from steamlab.lab import JupyterLab, lab_command, lab_environ
+from steamlab.launch import lab as lab_module
+from steamlab.launch.lab import JupyterLab, lab_command, lab_environ
 
 ROOT = Path(__file__).resolve().parent.parent
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

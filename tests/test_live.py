@@ -15,11 +15,11 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from steamlab import live, tail
-from steamlab.cluster import Cluster
+from steamlab.drawing.screen import Screen
 from steamlab.errors import DeadlineError, LessonError, TopicError
 from steamlab.frames import send
+from steamlab.kafka.cluster import Cluster
 from steamlab.live import LiveChart
-from steamlab.screen import Screen
 from steamlab.topics import TopicSpec, create
 
 pytestmark = pytest.mark.broker

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from steamlab.moving import MovingFigure
+from steamlab.drawing.moving import MovingFigure
 
 BAR = {"type": "bar", "name": "a", "x": ["p", "q"], "y": np.array([1, 2])}
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from steamlab import topics
 from steamlab.client import client_config
-from steamlab.clock import Clock, duration_ms
-from steamlab.cluster import Cluster
 from steamlab.errors import BrokerError, LessonError, TopicError
-from steamlab.replayer import PRODUCER, Replayer
-from steamlab.stretch import Record, ahead
+from steamlab.kafka.cluster import Cluster
+from steamlab.replay.clock import Clock, duration_ms
+from steamlab.replay.replayer import PRODUCER, Replayer
+from steamlab.replay.stretch import Record, ahead
 
 _START = 1_000_000
 

@@ -21,14 +21,14 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from steamlab import topics
-from steamlab.cluster import Cluster
-from steamlab.control import Follower, Value
-from steamlab.envelopes import envelope, target
+from steamlab.decoding.envelopes import envelope, target
+from steamlab.decoding.timestamps import event_ms
 from steamlab.errors import LabError, LessonError, SetupError
 from steamlab.events import decode
-from steamlab.keys import Keys
-from steamlab.simulate import simulate
-from steamlab.timestamps import event_ms
+from steamlab.kafka.cluster import Cluster
+from steamlab.replay.control import Follower, Value
+from steamlab.replay.keys import Keys
+from steamlab.replay.simulate import simulate
 
 NAMES = [spec.name for spec in topics.STORE_TOPICS]
 SMALL: dict[str, Any] = {"scale": 0.001, "days": 0.5}
@@ -36,7 +36,7 @@ RUN = """
 import sys
 from steamlab.client import client_config
 from steamlab.errors import LabError
-from steamlab.simulate import simulate
+from steamlab.replay.simulate import simulate
 kafka = client_config(sys.argv[1]) if sys.argv[1] else None
 try:
     simulate(kafka, **eval(sys.argv[2]))

@@ -13,12 +13,12 @@ from hostile import ACCEPTED, ARRIVED, CLEAN, HOSTILE, PURCHASE, Record, extra, 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from steamlab import timestamps
+from steamlab.decoding import timestamps
+from steamlab.decoding.reasons import CODES, Rejected
+from steamlab.decoding.strict_json import parse
+from steamlab.decoding.timestamps import event_ms
+from steamlab.decoding.validation import REGIONS
 from steamlab.events import TOPIC_OF, Decoded, decode
-from steamlab.reasons import CODES, Rejected
-from steamlab.strict_json import parse
-from steamlab.timestamps import event_ms
-from steamlab.validation import REGIONS
 
 
 def _named(rows: list[tuple[Any, str, Record]]) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from steamlab.errors import SetupError
-from steamlab.workspace import make_workspace
+from steamlab.launch.workspace import make_workspace
 
 RAN = {"output_type": "stream", "name": "stdout", "text": "the prediction's answer"}
 

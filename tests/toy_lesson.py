@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from steamlab.checks import AnswerError, Verdict, call, is_blank
-from steamlab.predict import Prediction
+from steamlab.widgets.predict import Prediction
 
 __all__ = ["Lesson", "accept", "double", "predicted", "six"]
 

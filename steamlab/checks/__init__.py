@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from steamlab.errors import LabError, LessonError
-from steamlab.predict import Prediction
+from steamlab.widgets.predict import Prediction
 
 if TYPE_CHECKING:
     from steamlab.lesson import Lesson

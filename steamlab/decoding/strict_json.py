@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from steamlab.reasons import Rejected, show
+from steamlab.decoding.reasons import Rejected, show
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "parse"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from steamlab.java import JVM_OPTIONS, clean_environment
+from steamlab.kafka.java import JVM_OPTIONS, clean_environment
 
 __all__ = [
     "NodeStatus",

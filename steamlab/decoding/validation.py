@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin, ge
 import msgspec
 from msgspec import Struct
 
-from steamlab.reasons import Rejected, show
-from steamlab.strict_json import parse
-from steamlab.timestamps import event_ms
+from steamlab.decoding.reasons import Rejected, show
+from steamlab.decoding.strict_json import parse
+from steamlab.decoding.timestamps import event_ms
 
 __all__ = ["FUTURE_MS", "REGIONS", "Headers", "Inspected", "inspect", "read_headers"]
 

@@ -10,10 +10,18 @@ from pathlib import Path
 
 import psutil
 
-from steamlab.node import end, find_nodes, is_alive
+from steamlab.kafka.node import end, find_nodes, is_alive
 from steamlab.settings import settings
 
-__all__ = ["LoneCluster", "end_lone", "end_orphans", "list_clusters", "lone_clusters", "register"]
+__all__ = [
+    "LoneCluster",
+    "end_lone",
+    "end_orphans",
+    "end_own",
+    "list_clusters",
+    "lone_clusters",
+    "register",
+]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import msgspec
 
 from steamlab import topics
 from steamlab.errors import SetupError
-from steamlab.stretch import BATCH, Events, Record, Stretch
+from steamlab.replay.stretch import BATCH, Events, Record, Stretch
 
 __all__ = ["envelope", "lines", "target"]
 

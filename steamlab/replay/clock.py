@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from steamlab.decoding.timestamps import event_ms
 from steamlab.errors import LessonError
-from steamlab.timestamps import event_ms
 
 __all__ = ["Clock", "duration_ms", "rfc3339", "start_ms"]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from steamlab import topics
-from steamlab.bar import Bar
-from steamlab.clock import rfc3339, start_ms
-from steamlab.envelopes import lines, target
+from steamlab.decoding.envelopes import lines, target
 from steamlab.errors import LabError, LessonError
-from steamlab.keys import Keys, interruptible
+from steamlab.replay.bar import Bar
+from steamlab.replay.clock import rfc3339, start_ms
+from steamlab.replay.keys import Keys, interruptible
 from steamlab.simulator.planner import Plan
 from steamlab.store import START, Store
 

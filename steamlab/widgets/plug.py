@@ -7,7 +7,7 @@ import threading
 import ipywidgets
 from IPython.display import display
 
-from steamlab.cluster import Cluster
+from steamlab.kafka.cluster import Cluster
 
 __all__ = ["Plug"]
 

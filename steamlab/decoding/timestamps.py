@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from steamlab.reasons import Rejected, show
+from steamlab.decoding.reasons import Rejected, show
 
 __all__ = ["event_ms"]
 

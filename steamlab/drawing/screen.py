@@ -12,9 +12,9 @@ from IPython import get_ipython
 from IPython.display import display
 
 from steamlab.charts import mime_bundle
-from steamlab.escape import escape
-from steamlab.moving import MovingFigure
-from steamlab.ownership import execution
+from steamlab.drawing.escape import escape
+from steamlab.drawing.moving import MovingFigure
+from steamlab.drawing.ownership import execution
 
 __all__ = ["Mood", "Screen"]
 

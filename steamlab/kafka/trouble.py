@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from steamlab.errors import BrokerError, DeadlineError, LabError
-from steamlab.state import holder
+from steamlab.kafka.state import holder
 
 __all__ = ["PortTakenError", "died", "disk_error", "no_answer", "port_taken", "too_late"]
 

@@ -10,9 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 from steamlab.errors import LabError
-from steamlab.findings import Finding, guarded
+from steamlab.kafka.state import holder, is_taken
+from steamlab.launch.findings import Finding, guarded
 from steamlab.settings import settings
-from steamlab.state import holder, is_taken
 
 __all__ = ["addresses", "health", "port_owner", "round_trip"]
 

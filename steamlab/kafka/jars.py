@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from steamlab.errors import JarError
-from steamlab.java import readable
+from steamlab.kafka.java import readable
 from steamlab.settings import settings
 
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ from typing import Any
 
 import psutil
 
-from steamlab import node as nodes
-from steamlab import trouble
 from steamlab.client import client_config, probe
 from steamlab.errors import BrokerError
-from steamlab.jars import ensure_jars
-from steamlab.java import find_java
-from steamlab.lone import end_own, list_clusters, register
-from steamlab.node import NodeStatus, find_nodes
-from steamlab.profile import LOG4J2, properties
-from steamlab.state import State, is_taken
+from steamlab.kafka import node as nodes
+from steamlab.kafka import trouble
+from steamlab.kafka.jars import ensure_jars
+from steamlab.kafka.java import find_java
+from steamlab.kafka.lone import end_own, list_clusters, register
+from steamlab.kafka.node import NodeStatus, find_nodes
+from steamlab.kafka.profile import LOG4J2, properties
+from steamlab.kafka.state import State, is_taken
 
 __all__ = ["Cluster"]
 

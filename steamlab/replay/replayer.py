@@ -15,9 +15,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from numpy.typing import NDArray
 
 from steamlab.client import probe
-from steamlab.clock import Clock
 from steamlab.errors import BrokerError, TopicError
-from steamlab.stretch import BATCH, Events, Record, Stretch, ahead
+from steamlab.replay.clock import Clock
+from steamlab.replay.stretch import BATCH, Events, Record, Stretch, ahead
 
 __all__ = ["PRODUCER", "Replayer", "require_topics"]
 

@@ -8,7 +8,7 @@ from collections import deque
 
 from tqdm import tqdm
 
-from steamlab.timestamps import event_ms
+from steamlab.decoding.timestamps import event_ms
 
 __all__ = ["Bar"]
 

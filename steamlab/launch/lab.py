@@ -19,8 +19,8 @@ from urllib.error import URLError
 from urllib.parse import quote
 
 from steamlab.errors import DeadlineError, SetupError
+from steamlab.launch.workspace import Workspace, make_workspace
 from steamlab.settings import ROOT, settings
-from steamlab.workspace import Workspace, make_workspace
 
 __all__ = ["JupyterLab", "lab", "lab_command", "lab_environ"]
 

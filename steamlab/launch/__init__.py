@@ -1,0 +1,1 @@
+"""What `make lab` runs and the doctor looks at: copies, JupyterLab, findings."""

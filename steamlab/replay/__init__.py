@@ -1,0 +1,1 @@
+"""Plans into Kafka: pace, controls, delivery reports, and the verb `simulate`."""
