@@ -101,7 +101,7 @@ class LiveChart:
             return pd.DataFrame(columns=["topic", "partition", "offset", "key"])
         return frame.sort_values(["topic", "partition", "offset"], ignore_index=True)
 
-    def wait(self, timeout: float = 120) -> LiveChart:
+    def wait(self, timeout: float = 180) -> LiveChart:
         """Wait for the chart's end, and raise what ended it, if anything did.
 
         An interrupt of the kernel ends the chart, not the lesson. Raises `DeadlineError`.
