@@ -14,14 +14,14 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from steamlab.launch.lab import JupyterLab
 
-__all__ = ["LabPage", "browser", "jupyter_lab"]
+__all__ = ["CELLS", "LabPage", "browser", "jupyter_lab"]
 
 _QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 _SILENT = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
 _SLOW_MS = 60_000  # how long a busy computer may take; what a test proves has its own deadline
 
 _IDLE = re.compile(r"Python 3.*\| Idle")  # the status bar; before, JupyterLab drops key strokes
-_CELLS = ".jp-Notebook .jp-CodeCell"
+CELLS = ".jp-Notebook .jp-CodeCell"
 
 # What plotly shows in one cell: its own data, typed arrays made plain.
 _FIGURES = """cell => [...cell.querySelectorAll('.js-plotly-plot')].map(plot => ({
@@ -79,7 +79,7 @@ class LabPage:
 
     def save(self) -> None:
         """Save the notebook, as Ctrl-S does, and wait until it is saved."""
-        self.page.locator(_CELLS).first.click()
+        self.page.locator(CELLS).first.click()
         self.page.keyboard.press("Control+s")
         self.page.locator(".jp-mod-dirty").wait_for(state="detached")
 
@@ -91,7 +91,7 @@ class LabPage:
 
     def cell(self, number: int) -> Locator:
         """Return a code cell."""
-        return self.page.locator(_CELLS).nth(number)
+        return self.page.locator(CELLS).nth(number)
 
     def run(self, number: int) -> None:
         """Run one cell and wait until it has ended."""
@@ -116,7 +116,7 @@ class LabPage:
     def wait_until_ran(self, number: int, *, after: str = "[ ]:") -> None:
         """Wait until a cell has a new execution number."""
         self.page.wait_for_function(
-            f"([number, after]) => {{ const cell = document.querySelectorAll('{_CELLS}')[number];"
+            f"([number, after]) => {{ const cell = document.querySelectorAll('{CELLS}')[number];"
             " const said = cell.querySelector('.jp-InputPrompt').innerText.trim();"
             " return /\\d/.test(said) && said !== after; }",
             arg=[number, after],
@@ -136,7 +136,7 @@ class LabPage:
     ) -> None:
         """Wait until a JavaScript condition over `figures` and `text` of a cell holds."""
         self.page.wait_for_function(
-            f"([number, arg]) => {{ const cell = document.querySelectorAll('{_CELLS}')[number];"
+            f"([number, arg]) => {{ const cell = document.querySelectorAll('{CELLS}')[number];"
             f" const figures = ({_FIGURES})(cell), text = cell.innerText;"
             f" return {condition}; }}",
             arg=[number, more],
@@ -144,5 +144,5 @@ class LabPage:
         )
 
     def _wait_until_ready(self) -> None:
-        self.page.locator(_CELLS).first.wait_for()
+        self.page.locator(CELLS).first.wait_for()
         self.page.get_by_text(_IDLE).first.wait_for()

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from confluent_kafka import Producer
 from jupyter_client.blocking.client import BlockingKernelClient
-from labdriver import LabPage, browser, jupyter_lab
+from labdriver import CELLS, LabPage, browser, jupyter_lab
+from nbformat.v4 import new_code_cell, new_notebook
 
 from steamlab.launch.workspace import make_workspace
 
@@ -20,7 +22,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.browser]
 
 NOTEBOOK = "workspace/00_start.ipynb"
 TOPIC = "00.store.purchases"
-SETUP, CHART = 0, 1  # code cells
+SETUP, CHART, ASKS = 0, 1, 3  # code cells
 MOVING = "figures.length === 1 && /[1-9]\\d* of 500 events/.test(text)"
 ORDER = {
     "eventType": "purchase",
@@ -129,6 +131,19 @@ def test_the_stop_button_stops_it(chart: LabPage, kafka: dict[str, Any]) -> None
     assert not any(777.25 in each["y"] for each in chart.figures(CHART)[0]["traces"])
 
 
+def test_the_stop_button_works_while_a_cell_waits(chart: LabPage) -> None:
+    """The next cell asks for all 500 orders; the button must not wait for it."""
+    before = chart.prompt(ASKS)
+    chart.start(ASKS)
+    chart.page.wait_for_function(
+        "([cells, n]) => document.querySelectorAll(cells)[n].innerText.includes('[*]:')",
+        arg=[CELLS, ASKS],
+    )
+    chart.cell(CHART).get_by_role("button", name="Stop").click()
+    chart.wait_until_ran(ASKS, after=before)
+    assert 0 == threads()
+
+
 def test_a_page_reload_keeps_it(chart: LabPage, kafka: dict[str, Any]) -> None:
     """The chart is back with all that was in it, goes on, and can be stopped."""
     order(kafka)
@@ -149,3 +164,38 @@ def test_a_rerun_leaves_one_thread(chart: LabPage) -> None:
         chart.wait_for(CHART, MOVING)
     assert 1 == threads()
     assert 1 == len(chart.figures(CHART))
+
+
+HOSTILE = "<img src=x onerror='document.title=1'>"
+SHOWS = """
+import plotly.express as px
+from steamlab import charts
+from steamlab.client import client_config
+from steamlab.live import LiveChart
+charts.install()
+def draw(df):
+    return px.bar(df, x="gameName", y="n", color="gameName", title=f"Top: {{df.gameName[0]}}")
+chart = LiveChart(client_config({bootstrap!r}), {topic!r}, draw)
+"""
+
+
+def test_a_hostile_name_is_text_on_the_page(
+    lab: LabPage, kafka: dict[str, Any], topic: str, tmp_path: Path
+) -> None:
+    """In the title, the legend, at the axis and in the hover label: letters, no picture."""
+    code = SHOWS.format(bootstrap=kafka["bootstrap.servers"], topic=topic)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(new_notebook(cells=[new_code_cell(code)], metadata=kernel), tmp_path / "h.ipynb")
+    with Producer(kafka) as producer:
+        producer.produce(topic, json.dumps({"gameName": HOSTILE, "n": 3}))
+    with jupyter_lab(tmp_path, tmp_path / "home") as server:
+        context = lab.page.context.browser.new_context()  # type: ignore[union-attr]
+        page = LabPage(context.new_page(), server, "h.ipynb")
+        page.run(0)
+        page.wait_for(0, "figures.length === 1 && figures[0].traces.length === 1")
+        page.cell(0).locator(".js-plotly-plot .bars path").first.hover(force=True)
+        page.page.locator(".hoverlayer text").first.wait_for()
+        shown = page.figures(0)[0]["shown"]
+        assert 4 <= sum(HOSTILE in text for text in shown), shown
+        assert 0 == page.cell(0).locator("img").count()
+        context.close()
