@@ -112,7 +112,7 @@ class Store:
         self._replayer.stop(timeout=timeout)
         self._thread.join(timeout + 5)
 
-    def wait(self, timeout: float = 60) -> None:
+    def wait(self, timeout: float = 180) -> None:
         """Wait for the end of the run; raise what ended it early, or `DeadlineError`."""
         if self._thread is not None:
             self._thread.join(timeout)

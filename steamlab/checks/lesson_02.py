@@ -165,20 +165,17 @@ def _with_refused_records(lesson: Lesson, answer: _Prove, seed: int) -> Verdict 
 
 
 def _with_a_kill(lesson: Lesson, answer: _Prove) -> Verdict:
-    cluster = lesson.own_cluster
-    if cluster is None or not cluster.running(1):
-        quick = {"broker.session.timeout.ms": 1500, "broker.heartbeat.interval.ms": 300}
-        cluster = lesson.cluster(config=quick)
+    with Cluster() as cluster:
+        return _kill_and_compare(lesson, answer, cluster)
+
+
+def _kill_and_compare(lesson: Lesson, answer: _Prove, cluster: Cluster) -> Verdict:
     topic = lesson.topic("check.kill", partitions=2, cluster=cluster)
     orders = [{"orderId": f"order_kill_{n}", "userId": f"user_{n % 50}"} for n in range(1000)]
     short = cluster.kafka | {"message.timeout.ms": 3000}
-    try:
-        stored, failed = _sets(
-            call_within(40, answer, short, topic, _killing(cluster, topic, orders))
-        )
-    finally:
-        if not cluster.running(1):
-            cluster.start_node(1)
+    stored, failed = _sets(call_within(40, answer, short, topic, _killing(cluster, topic, orders)))
+    if not cluster.running(1):
+        cluster.start_node(1)
     held = _order_ids(frames.read(cluster.kafka, topic))
     verdict = _judge_sets(stored, failed, held, {order["orderId"] for order in orders})
     if verdict is not None:
