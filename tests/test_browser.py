@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.browser]
 NOTEBOOK = "workspace/00_start.ipynb"
 TOPIC = "00.store.purchases"
 SETUP, CHART, ASKS = 0, 1, 3  # code cells
-MOVING = "figures.length === 1 && /[1-9]\\d* of 500 events/.test(text)"
+MOVING = "figures.length === 1 && /[1-9]\\d* of 400 events/.test(text)"
 ORDER = {
     "eventType": "purchase",
     "timestamp": "2025-11-21T17:05:00Z",
@@ -88,7 +88,7 @@ def threads() -> int:
 
 def seen(lab: LabPage) -> int:
     """The count in the status line."""
-    return int(lab.text(CHART).split(" of 500 events")[0].split()[-1])
+    return int(lab.text(CHART).split(" of 400 events")[0].split()[-1])
 
 
 def test_the_lesson_runs_from_a_fresh_kernel(kafka: dict[str, Any], tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_the_stop_button_stops_it(chart: LabPage, kafka: dict[str, Any]) -> None
 
 
 def test_the_stop_button_works_while_a_cell_waits(chart: LabPage) -> None:
-    """The next cell asks for all 500 orders; the button must not wait for it."""
+    """The next cell asks for all 400 orders; the button must not wait for it."""
     before = chart.prompt(ASKS)
     chart.start(ASKS)
     chart.page.wait_for_function(
@@ -151,7 +151,7 @@ def test_a_page_reload_keeps_it(chart: LabPage, kafka: dict[str, Any]) -> None:
     before = seen(chart)
     chart.reload()
     chart.wait_for(CHART, f"{MOVING} && {HAS_ORDER}")
-    chart.wait_for(CHART, "Number(text.match(/(\\d+) of 500/)[1]) > arg.before + 3", before=before)
+    chart.wait_for(CHART, "Number(text.match(/(\\d+) of 400/)[1]) > arg.before + 3", before=before)
     chart.cell(CHART).get_by_role("button", name="Stop").click()
     chart.wait_for(CHART, "text.includes('Stopped after')")
     assert 0 == threads()

@@ -47,6 +47,12 @@ except LabError as error:
 ON_TERMINAL = "import fcntl, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n" + RUN
 
 
+@pytest.fixture(autouse=True)
+def _own_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run at the speed that a test says: a whole run may turn the store's clock up."""
+    monkeypatch.delenv("STEAMLAB_SPEED", raising=False)
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A Kafka of these tests' own: `simulate` fills the store's real topics."""

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from confluent_kafka import OFFSET_INVALID, Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from steamlab import topics
@@ -142,20 +142,6 @@ def test_more_partitions_are_waited_for(kafka: dict[str, Any], topic: str) -> No
     assert [0, 0, 0, 0] == topics.offsets(kafka, topic)["end"].to_list()
     with pytest.raises(DeadlineError, match=f"Waited for {topic} to have 5 partitions on broker"):
         topics.wait_for_partitions(kafka, topic, 5, timeout=0.1)
-
-
-@pytest.mark.broker
-def test_a_groups_offsets_are_deleted_with_it(kafka: dict[str, Any], topic: str) -> None:
-    """What the group had committed is forgotten; a group that is not there is no error."""
-    group = kafka | {"group.id": f"test-{uuid.uuid4().hex[:10]}"}
-    at = TopicPartition(topic, 0, 3)
-    with Consumer(group) as consumer:
-        consumer.commit(offsets=[at], asynchronous=False)
-        assert 3 == consumer.committed([at], timeout=10)[0].offset
-    for _ in range(2):
-        topics.delete_group(kafka, group["group.id"])
-    with Consumer(group) as consumer:
-        assert OFFSET_INVALID == consumer.committed([at], timeout=10)[0].offset
 
 
 @pytest.mark.broker
