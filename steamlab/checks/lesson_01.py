@@ -37,7 +37,8 @@ def same_key(lesson: Lesson, answer: str) -> Verdict:
         return ok(f"her {len(hers)} records are all in partition {hers['partition'].iloc[0]}.")
     if answer == "it depends":
         return not_yet(
-            f"it depends on nothing but her key: all {len(hers)} records are in {seen} partition. "
+            f"it depends on her key and the number of partitions, and neither has changed: all "
+            f"{len(hers)} records are in {seen} partition. "
             "Only a record without a key may go anywhere."
         )
     return not_yet(
@@ -57,7 +58,8 @@ def reading_removes(lesson: Lesson, answer: str) -> Verdict:
     if answer == "nothing":
         return not_yet(
             f"{held} records are there, after a third reading too. Reading removes nothing: "
-            "Kafka is a log, not a queue. Only retention or compaction takes records away."
+            "Kafka is a log, not a queue. Only retention, compaction or a delete request takes "
+            "records away."
         )
     return not_yet(
         f"{held} records are there. Reading copies records to the reader, not to the log."
@@ -97,7 +99,7 @@ def growing(lesson: Lesson, answer: str) -> Verdict:
             f"the old events of all {len(where)} shoppers stayed; the new ones of {len(moved)} "
             f"went to another partition, those of {len(stayed)} did not."
         )
-    if answer.startswith("old and new"):
+    if answer.startswith("every shopper"):
         return not_yet(
             f"more partitions later are not harmless: {len(moved)} of {len(where)} shoppers now "
             f"have "
@@ -242,6 +244,12 @@ def _judge_refunds(answer: NewTopic, held: dict[str, Any]) -> Verdict:
             f"the broker would keep a refund for {retention / 86_400_000:.3g} days because of its "
             f"own "
             "default or yours. Seven days are wanted: write `retention.ms` down, in milliseconds."
+        )
+    if held["retention.bytes"] != "-1":
+        return not_yet(
+            f"with `retention.bytes={held['retention.bytes']}` the broker drops refunds before "
+            f"their "
+            "seven days are over. Leave it out."
         )
     if policy != "delete":
         return not_yet(

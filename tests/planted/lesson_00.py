@@ -43,7 +43,7 @@ PLANTED = [
         "00.2",
         "a restart begins at nothing",
         lambda ns, right: "starts again from nothing",
-        hint="a log on disk",
+        hint="to its log",
     ),
     Planted(
         "00.2",

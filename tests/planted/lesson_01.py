@@ -28,7 +28,7 @@ PLANTED = [
     Planted(
         "01.1", "records are dealt out in turn", lambda ns, right: "3", hint="not dealt out in turn"
     ),
-    Planted("01.1", "no rule", lambda ns, right: "it depends", hint="nothing but her key"),
+    Planted("01.1", "no rule", lambda ns, right: "it depends", hint="neither has changed"),
     Planted(
         "01.2",
         "reading removes records",
@@ -47,13 +47,13 @@ PLANTED = [
     Planted(
         "01.4",
         "more partitions later are harmless",
-        lambda ns, right: "old and new events of the shopper are in partition 1",
+        lambda ns, right: "every shopper's events stay together, where they were",
         hint="not harmless",
     ),
     Planted(
         "01.4",
         "records move",
-        lambda ns, right: "all events of some shoppers move to another partition",
+        lambda ns, right: "some shoppers move, with their old events too",
         hint="a record never moves",
     ),
     Planted(
@@ -104,6 +104,7 @@ PLANTED = [
         _refunds(partitions=3),
         hint="different partition numbers",
     ),
+    Planted("01.7", "a small budget of bytes", _refunds(retention_bytes="1"), hint="drops refunds"),
     Planted("01.7", "compacted", _refunds(cleanup_policy="compact"), hint="newest record of each"),
     Planted(
         "01.7",

@@ -76,6 +76,14 @@ def _failures_forgotten(ns, right):
     return lambda kafka, topic, events: (right(kafka, topic, events)[0], set())
 
 
+def _both_sets(ns, right):
+    def answer(kafka, topic, events):
+        stored, failed = right(kafka, topic, events)
+        return stored, stored | failed
+
+    return answer
+
+
 def _overall_top_game(ns, right):
     def answer(records):
         partition = int(records["partition"].value_counts().idxmax())
@@ -119,6 +127,7 @@ PLANTED = [
     ),
     Planted("02.6", "produce() means sent", _produce_is_sent, hint="is not stored"),
     Planted("02.6", "failures forgotten", _failures_forgotten, hint="in neither set"),
+    Planted("02.6", "every order in both sets", _both_sets, hint="in both sets"),
     Planted(
         "02.6", "one set", lambda ns, right: lambda kafka, topic, events: {"order"}, hint="two sets"
     ),

@@ -108,7 +108,7 @@ PLANTED = [
         "03.2",
         "an empty poll is an error",
         lambda ns, right: "the connection is lost",
-        hint="connection was fine",
+        hint="look the same from here",
     ),
     Planted("03.3", "arrival order is event order", _arrival_order, hint="not in order"),
     Planted("03.3", "not summed", _not_summed, hint="add up what belongs together"),
