@@ -218,12 +218,16 @@ def _status_lines(found: Status) -> Iterator[str]:
 def _topic_rows(kafka: dict[str, Any]) -> list[dict[str, Any]]:
     from confluent_kafka.admin import AdminClient
 
+    from steamlab.errors import TopicError
     from steamlab.topics import offsets
 
     names = [name for name in AdminClient(kafka).list_topics(timeout=10).topics]
     rows = []
     for name in sorted(name for name in names if not name.startswith("__")):
-        found = offsets(kafka, name)
+        try:
+            found = offsets(kafka, name)
+        except TopicError:  # deleted since the names were read
+            continue
         records = int((found["end"] - found["begin"]).sum())
         rows.append({"topic": name, "partitions": len(found), "records": records})
     return rows

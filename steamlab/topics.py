@@ -44,7 +44,6 @@ _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _NO_LEADER_YET = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._NOENT,  # noqa: SLF001 - the client's own name: "No leaders found"
 }
 _LESSON = re.compile(r"^\d\d[a-z]?\.")
@@ -267,6 +266,10 @@ def _list_offsets(
         if error.args[0].code() in _NO_LEADER_YET and time.monotonic() < deadline:
             time.sleep(0.05)
             return _list_offsets(admin, topic, partitions, which, deadline)
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise TopicError(
+                f"The topic {topic!r} was deleted meanwhile.", repair="Create it again."
+            ) from error
         raise BrokerError(
             f"Kafka could not say where {topic!r} begins and ends: {error.args[0].str()}.",
             repair="Run `steamlab status` to see whether all brokers are up.",

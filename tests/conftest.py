@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import uuid
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from tests import exercise_counts
 _HOMES = Path(__file__).resolve().parent.parent / "build" / "test-home"
 # 05_consumer_groups.ipynb::…, and tests of a lesson: test_exercises.py::…[05_consumer_groups]
 _LESSON = re.compile(r"(?:/|^)(\d\d)_\w+\.ipynb::|\[(\d\d)_\w+\]$")
+
+_LONG = ("lesson", "tests/test_browser.py", "tests/test_cluster.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,12 +44,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _end(Path(home))
 
 
+class _LongestFirst(OrderedDict[str, dict[str, bool]]):
+    """Hands out the lessons first, then the rest: no worker ends with a long one alone."""
+
+    def popitem(self, last: bool = False) -> tuple[str, dict[str, bool]]:
+        scope = min(self, key=lambda name: not name.startswith(_LONG))
+        return scope, self.pop(scope)
+
+
 class OneWorkerPerLesson(LoadScopeScheduling):
     """Keep on one worker, one after the other, what shares a file or a lesson.
 
     The two forms of a lesson share its topics. (xdist's own groups, `--dist loadgroup`, get
     lost under pytest 9.2: xdist 3.8 writes them where pytest does not look any more.)
     """
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        self.workqueue = _LongestFirst()
 
     def _split_scope(self, nodeid: str) -> str:
         lesson = _LESSON.search(nodeid)

@@ -101,7 +101,6 @@ def _send_all(
 ) -> tuple[int, int, int]:
     topic = ground.fresh(lesson, "full-queue", partitions=2, config={"max.message.bytes": "2000"})
     small = {"queue.buffering.max.messages": 50, "message.timeout.ms": 20_000}
-    # A queue of fifty and a short batch: the broker's refusal of one record takes no others along.
     with Producer(lesson.kafka | small | {"batch.num.messages": 1}) as producer:
         said = call_within(40, answer, producer, topic, list(orders))
     return said, ground.records(lesson, topic), len(orders)
@@ -229,6 +228,8 @@ def _judge_sets(
         return not_yet("two sets of `orderId` were expected: `return stored, failed`.")
     if both := stored & failed:
         return not_yet(f"{len(both)} orders are in both sets, and a record has one fate.")
+    if unknown := failed - sent:
+        return not_yet(f"{len(unknown)} of your ids were never an order of this run.")
     if untrue := stored - held:
         return not_yet(
             f"you claim {len(untrue)} orders that the broker does not have. `produce()` is not "

@@ -127,7 +127,7 @@ def read_until(
     for stored, trickle, count, seconds, why in (
         (30, 0, 12, 20.0, "count"),
         (6, 4, 10, 20.0, "count"),
-        (7, 0, 50, 4.0, "deadline"),
+        (7, 0, 50, 3.0, "deadline"),
     ):
         given, took = _read(lesson, answer, stored, trickle, count, seconds)
         got = min(count, stored + trickle)
@@ -149,7 +149,7 @@ def _read(
     with Consumer(lesson.kafka | {"group.id": f"{lesson.prefix}.check"}) as consumer:
         consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
         later = threading.Timer(
-            2, ground.fill, [lesson, topic, ground.some_orders(trickle, seed=4)]
+            1.5, ground.fill, [lesson, topic, ground.some_orders(trickle, seed=4)]
         )
         if trickle:
             later.start()
