@@ -149,7 +149,7 @@ def _read(
     with Consumer(lesson.kafka | {"group.id": f"{lesson.prefix}.check"}) as consumer:
         consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
         later = threading.Timer(
-            1.5, ground.fill, [lesson, topic, ground.some_orders(trickle, seed=4)]
+            3, ground.fill, [lesson, topic, ground.some_orders(trickle, seed=4)]
         )
         if trickle:
             later.start()
