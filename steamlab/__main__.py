@@ -14,6 +14,7 @@ from steamlab.errors import LabError
 
 if TYPE_CHECKING:
     from steamlab.broker import Kafka, Status
+    from steamlab.progress import Progress
 
 # Every verb imports what it needs when it runs: `steamlab --help` answers at once.
 
@@ -171,6 +172,18 @@ def watch(
     watch(_running(), topic, until=until, json=json, start=start, timeout=timeout)
 
 
+@app.command()
+def progress(json: Json = False) -> None:
+    """Tell which exercises are ok, and what is left of each lesson."""
+    from steamlab.progress import progress
+
+    found = progress()
+    if json:
+        print(json_text.dumps(found.as_dict()))
+    else:
+        _print_progress(found)
+
+
 def main() -> None:
     """Run the command line; say an error in one line on stderr and exit with 1."""
     debug = "--debug" in sys.argv
@@ -244,6 +257,28 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         table.add_row(escape(row["topic"]), str(row["partitions"]), f"{row['records']:,}")
     Console().print(table if rows else "There are no topics yet: `steamlab topics --create`.")
+
+
+def _print_progress(found: Progress) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("lesson", "ok", "not yet", "todo", box=None)
+    for lesson in found.lessons:
+        left: dict[str, list[str]] = {"not yet": [], "todo": []}
+        for exercise in lesson.exercises:
+            if not exercise.is_ok:
+                left[exercise.state].append(exercise.number)
+        table.add_row(
+            escape(f"{lesson.number} {lesson.title}"),
+            f"{lesson.ok} of {len(lesson.exercises)}",
+            *(" ".join(numbers) for numbers in left.values()),
+        )
+    Console().print(table)
+    print(f"{found.ok} of the course's {found.exercises} exercises are ok.")
+    if found.problem:
+        print(found.problem)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from steamlab.errors import LessonError
 from steamlab.groups import delete_group
 from steamlab.kafka.cluster import Cluster
 from steamlab.live import LiveChart
+from steamlab.progress import Progress, progress, record
 from steamlab.settings import settings
 from steamlab.store import START, Store
 from steamlab.widgets.plug import Plug
@@ -156,7 +157,13 @@ class Lesson:
 
     def check(self, number: str, answer: object) -> Verdict:
         """Judge an answer by what the broker holds, or by data that the notebook has not shown."""
-        return judge(self, number, answer)
+        verdict = judge(self, number, answer)
+        record(number, verdict.state)
+        return verdict
+
+    def progress(self) -> Progress:
+        """Show which exercises of this lesson are ok, and how many of the course."""
+        return progress(lesson=self.number)
 
     def keep_receipt(self, order: Mapping[str, Any]) -> None:
         """Keep the learner's own order for the lessons to come."""

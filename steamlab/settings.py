@@ -24,6 +24,7 @@ class Settings:
     `kafka_jars` (`STEAMLAB_KAFKA_JARS`): the `libs` folder of an unpacked Kafka.
     `maven` (`STEAMLAB_MAVEN`): a mirror to fetch Kafka's jars from.
     `home` (`STEAMLAB_HOME`): the local broker's state, receipts and progress.
+    `progress` (`STEAMLAB_PROGRESS`): which exercises are ok, a file; in the home unless told.
     `cache` (`STEAMLAB_CACHE`): the verified jars.
     `port` (`STEAMLAB_PORT`): the local broker's first choice of a port.
     `speed` (`STEAMLAB_SPEED`): turns the store's clock up by this factor, as tests do.
@@ -33,6 +34,7 @@ class Settings:
     kafka_jars: Path | None
     maven: str | None
     home: Path
+    progress: Path
     cache: Path
     port: int
     speed: float
@@ -41,12 +43,14 @@ class Settings:
 def settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings afresh; raise `SetupError` where a variable makes no sense."""
     jars = environ.get("STEAMLAB_KAFKA_JARS")
+    home = _path(environ, "STEAMLAB_HOME", user_state_path("steamlab"))
     return Settings(
         bootstrap=environ.get("STEAMLAB_BOOTSTRAP") or None,
         kafka_jars=Path(jars).expanduser() if jars else None,
         maven=environ.get("STEAMLAB_MAVEN") or None,
-        home=_folder(environ, "STEAMLAB_HOME", user_state_path("steamlab")),
-        cache=_folder(environ, "STEAMLAB_CACHE", user_cache_path("steamlab")),
+        home=home,
+        progress=_path(environ, "STEAMLAB_PROGRESS", home / "progress.json"),
+        cache=_path(environ, "STEAMLAB_CACHE", user_cache_path("steamlab")),
         port=int(_number(environ, "STEAMLAB_PORT", 29092, 1024, 65535)),
         speed=_number(environ, "STEAMLAB_SPEED", 1.0, 0.01, 10_000.0),
     )
@@ -57,7 +61,7 @@ def data_path(name: str) -> Path:
     return ROOT / "data" / name
 
 
-def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:
+def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(environ.get(name) or default).expanduser().absolute()
 
 

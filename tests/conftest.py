@@ -36,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     home = _HOMES / f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
     home.mkdir(parents=True)
     os.environ["STEAMLAB_HOME"] = str(home)
+    os.environ.pop("STEAMLAB_PROGRESS", None)  # the learner's, and it stays hers
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

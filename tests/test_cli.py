@@ -15,7 +15,8 @@ from typer.main import get_command
 from steamlab.__main__ import app
 from steamlab.topics import ALL_TOPICS, TopicSpec, create, delete
 
-VERBS = ["doctor", "down", "lab", "reset", "simulate", "status", "topics", "up", "watch"]
+VERBS = ["doctor", "down", "lab", "progress", "reset", "simulate", "status", "topics", "up"]
+VERBS += ["watch"]
 
 
 def steamlab(*words: str, **surroundings: str) -> subprocess.CompletedProcess[str]:

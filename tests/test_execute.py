@@ -54,6 +54,16 @@ def outputs(path: Path, cell: int) -> list[NotebookNode]:
     return list(read(path).cells[cell - 1].outputs)
 
 
+def test_a_run_is_nobodys_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdicts given meanwhile go to a file that ends with the run, not to the learner's."""
+    monkeypatch.setenv("STEAMLAB_HOME", str(tmp_path / "home"))
+    check = "from steamlab.progress import progress, record\n\nrecord('00.1', 'ok')\n"
+    path = toys.put(tmp_path / "01_toy.ipynb", check + "progress().ok")
+    execute(path)
+    assert "1" == outputs(path, 1)[0].data["text/plain"]
+    assert not (tmp_path / "home").exists()
+
+
 def test_cells_are_counted_from_one(executed: Path) -> None:
     """Code cells carry 1..n, and results the count of their cell."""
     counts = [c.execution_count for c in read(executed).cells if c.cell_type == "code"]

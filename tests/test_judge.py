@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from toy_lesson import Lesson, accept, double, six
 from toys import code
 
 from steamlab.checks import Verdict
+from steamlab.progress import record
 from tests.planted import Planted
 
 RIGHT = WrongAnswers(
@@ -74,6 +76,27 @@ def test_the_process_is_left_as_it_was(tmp_path: Path) -> None:
     assert folder == Path.cwd()
     assert get_ipython() is None
     assert closed + 1 == Lesson.closed
+
+
+def test_wrong_answers_leave_no_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the many answers that are tried, only the solution's own verdict may be kept."""
+
+    def kept(lesson: Lesson, number: str, answer: Any) -> Verdict:
+        record(number, (verdict := check(lesson, number, answer)).state)
+        return verdict
+
+    check = Lesson.check
+    monkeypatch.setattr(Lesson, "check", kept)
+    monkeypatch.setitem(Lesson.checks, "01.3", accept)
+    monkeypatch.setenv("STEAMLAB_PROGRESS", str(tmp_path / "progress.json"))
+    made = cells()
+    made[-2].source = "partitions = ..."
+    run(tmp_path, made=made)
+    noted = json.loads((tmp_path / "progress.json").read_text("utf-8"))
+    assert {"01.1": "ok", "01.2": "ok", "01.3": "todo"} == {
+        number: note["state"] for number, note in noted.items()
+    }
+    assert noted["01.3"]["ok_at"] is None
 
 
 def worn_out() -> Any:

@@ -22,6 +22,8 @@ from lessons import read, tags
 from mutants import Mutant, Recorder, mutants
 from traitlets.config import Config
 
+from steamlab.progress import paused
+
 __all__ = ["Planted", "Report", "WrongAnswers", "judge"]
 
 Make = Callable[[dict[str, Any], Any], Any]
@@ -102,7 +104,8 @@ class _Referee:
             if number not in self.report.seconds:
                 began = time.monotonic()
                 self.report.seconds[number] = 0.0
-                self._try_everything(lesson, number, answer)
+                with paused():
+                    self._try_everything(lesson, number, answer)
                 self.report.seconds[number] = round(time.monotonic() - began, 1)
             return self._check(lesson, number, answer)
 

@@ -27,6 +27,7 @@ __all__ = [
     "call",
     "call_within",
     "exercise",
+    "exercises",
     "is_blank",
     "judge",
     "not_yet",
@@ -81,6 +82,18 @@ def exercise(number: str) -> Callable[[Check], Check]:
         return check
 
     return register
+
+
+def exercises(lesson: str) -> list[str]:
+    """Return the numbers of a lesson's exercises in order; none for a lesson without checks."""
+    module = f"{__name__}.lesson_{lesson}"
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+    known = [number for number in _checks if number.partition(".")[0] == lesson]
+    return sorted(known, key=lambda number: int(number.partition(".")[2]))
 
 
 def judge(lesson: Lesson, number: str, answer: object) -> Verdict:
@@ -152,13 +165,8 @@ def _does_nothing(function: types.FunctionType) -> bool:
 
 
 def _find(number: str) -> Check:
-    try:
-        importlib.import_module(f"steamlab.checks.lesson_{number[:2]}")
-    except ModuleNotFoundError as error:
-        if error.name != f"steamlab.checks.lesson_{number[:2]}":
-            raise
+    known = exercises(number[:2])
     if number not in _checks:
-        known = sorted(n for n in _checks if n[:2] == number[:2])
         raise LessonError(
             f"There is no exercise {number}.",
             repair=f"Lesson {number[:2]} has {', '.join(known) or 'none'}.",
