@@ -3,8 +3,10 @@
 .PHONY: help setup lab check test notebooks sync bench down clean
 PY := .venv/bin/python
 ARGS ?=
+WORKERS ?= 4
 
-# nbval needs one worker a notebook; the store's clock runs faster than a learner's
+# nbval needs one worker a notebook; the store's clock runs faster than a learner's.
+# Lessons wait most of their time, so there are more workers than two cores.
 PYTEST := STEAMLAB_SPEED=$${STEAMLAB_SPEED:-25} $(PY) -m pytest
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 120 --nbval-kernel-startup-timeout 120
 
@@ -38,10 +40,10 @@ check: setup
 	$(PYTEST) -q -n 2 --dist loadgroup -m "not broker and not browser and not slow" tests $(ARGS)
 
 test: setup
-	$(PYTEST) -n 2 --dist loadgroup $(NBVAL) tests notebooks $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadgroup $(NBVAL) tests notebooks $(ARGS)
 
 notebooks: setup
-	$(PYTEST) -p tests.conftest -n 2 --dist loadgroup $(NBVAL) notebooks $(ARGS)
+	$(PYTEST) -p tests.conftest -n $(WORKERS) --dist loadgroup $(NBVAL) notebooks $(ARGS)
 
 sync: setup
 	$(PY) tools/derive.py

@@ -197,10 +197,15 @@ class Lesson:
 
 
 def _lease(number: str) -> tuple[str, FileLock]:
-    """Return a topic prefix that no other kernel uses: `05`, else `05b`, `05c` …"""
+    """Return a topic prefix that no other kernel uses: `05`, else `05b`, `05c` …
+
+    `STEAMLAB_LETTER` says where to begin.
+    """
     folder = settings().home / "lessons"
     folder.mkdir(parents=True, exist_ok=True)
     for letter in ["", *"bcdefghijklmnopqrstuvwxyz"]:
+        if letter < settings().letter:
+            continue
         lock = FileLock(folder / f"{number}{letter}.lock")
         try:
             lock.acquire(timeout=0)

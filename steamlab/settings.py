@@ -28,6 +28,8 @@ class Settings:
     `cache` (`STEAMLAB_CACHE`): the verified jars.
     `port` (`STEAMLAB_PORT`): the local broker's first choice of a port.
     `speed` (`STEAMLAB_SPEED`): turns the store's clock up by this factor, as tests do.
+    `letter` (`STEAMLAB_LETTER`): the first letter that a lesson's topics may carry behind its
+    number; none, unless a test runs a lesson beside its notebook.
     """
 
     bootstrap: str | None
@@ -38,6 +40,7 @@ class Settings:
     cache: Path
     port: int
     speed: float
+    letter: str
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -53,6 +56,7 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
         cache=_path(environ, "STEAMLAB_CACHE", user_cache_path("steamlab")),
         port=int(_number(environ, "STEAMLAB_PORT", 29092, 1024, 65535)),
         speed=_number(environ, "STEAMLAB_SPEED", 1.0, 0.01, 10_000.0),
+        letter=_letter(environ, "STEAMLAB_LETTER"),
     )
 
 
@@ -63,6 +67,16 @@ def data_path(name: str) -> Path:
 
 def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(environ.get(name) or default).expanduser().absolute()
+
+
+def _letter(environ: Mapping[str, str], name: str) -> str:
+    letter = environ.get(name) or ""
+    if letter and letter not in tuple("bcdefghijklmnopqrstuvwxyz"):
+        raise SetupError(
+            f"{name} must be a letter from b to z, and is {letter!r}.",
+            repair=f"Set it again, or `unset {name}`.",
+        )
+    return letter
 
 
 def _number(

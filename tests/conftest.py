@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import uuid
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from steamlab import broker, topics
 from steamlab.client import client_config
-from tests import exercise_counts
+from tests import exercise_counts, scheduling
 
 _HOMES = Path(__file__).resolve().parent.parent / "build" / "test-home"
-# 05_consumer_groups.ipynb::…, and tests of a lesson: test_exercises.py::…[05_consumer_groups]
-_LESSON = re.compile(r"(?:/|^)(\d\d)_\w+\.ipynb::|\[(\d\d)_\w+\]$")
-
-_LONG = ("lesson", "tests/test_browser.py", "tests/test_cluster.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,7 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     home = _HOMES / f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
     home.mkdir(parents=True)
     os.environ["STEAMLAB_HOME"] = str(home)
-    os.environ.pop("STEAMLAB_PROGRESS", None)  # the learner's, and it stays hers
+    for name in ("STEAMLAB_PROGRESS", "STEAMLAB_LETTER"):  # the learner's, not the run's
+        os.environ.pop(name, None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -45,34 +40,30 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _end(Path(home))
 
 
-class _LongestFirst(OrderedDict[str, dict[str, bool]]):
-    """Hands out the lessons first, then the rest: no worker ends with a long one alone."""
+class ByFileAndLesson(LoadScopeScheduling):
+    """Hand the run out as `tests.scheduling` says.
 
-    def popitem(self, last: bool = False) -> tuple[str, dict[str, bool]]:
-        scope = min(self, key=lambda name: not name.startswith(_LONG))
-        return scope, self.pop(scope)
-
-
-class OneWorkerPerLesson(LoadScopeScheduling):
-    """Keep on one worker, one after the other, what shares a file or a lesson.
-
-    The two forms of a lesson share its topics. (xdist's own groups, `--dist loadgroup`, get
-    lost under pytest 9.2: xdist 3.8 writes them where pytest does not look any more.)
+    xdist's own groups, `--dist loadgroup`, get lost under pytest 9.2: xdist 3.8 writes them
+    where pytest does not look any more.
     """
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
         super().__init__(config, log)
-        self.workqueue = _LongestFirst()
+        self.workqueue = scheduling.Queue()
 
     def _split_scope(self, nodeid: str) -> str:
-        lesson = _LESSON.search(nodeid)
-        return f"lesson {lesson[1] or lesson[2]}" if lesson else nodeid.partition("::")[0]
+        return scheduling.scope(nodeid)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        worker = int(node.gateway.id.removeprefix("gw"))
+        self.workqueue.long_first = scheduling.prefers_long(worker)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPerLesson:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndLesson:
     """Distribute by file and lesson, whatever `--dist` says."""
-    return OneWorkerPerLesson(config, log)
+    return ByFileAndLesson(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -95,6 +86,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def kafka() -> dict[str, Any]:
     """The settings of the run's Kafka, which the first who asks for it starts."""
     return client_config(broker.up().bootstrap)
+
+
+@pytest.fixture
+def another_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let lessons take topics of their own (`05b`), beside the notebook that runs elsewhere."""
+    monkeypatch.setenv("STEAMLAB_LETTER", "b")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ PATHS = solutions(NOTEBOOKS)
 
 @pytest.mark.broker
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-@pytest.mark.usefixtures("kafka")
+@pytest.mark.usefixtures("kafka", "another_letter")
 def test_checks_tell_right_from_wrong(
     path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:

@@ -61,6 +61,25 @@ def test_two_kernels_never_share_topics(lesson: Lesson) -> None:
     assert ("98", "98b") == (lesson.prefix, other.stdout.strip())
 
 
+def test_a_letter_leaves_the_plain_topics_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lesson that begins with a letter runs beside the notebook that has none, and another."""
+    monkeypatch.setenv("STEAMLAB_LETTER", "b")
+    beside = Lesson("96")
+    code = (
+        "from steamlab import Lesson; lesson = Lesson('96'); print(lesson.prefix); lesson.close()"
+    )
+    prefixes = [beside.prefix]
+    for letter in ("b", ""):
+        surroundings = os.environ | {"STEAMLAB_LETTER": letter}
+        command = [sys.executable, "-c", code]
+        said = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, env=surroundings
+        )
+        prefixes.append(said.stdout.strip())
+    beside.close()
+    assert ["96b", "96c", "96"] == prefixes
+
+
 def test_making_a_lesson_again_ends_what_it_started() -> None:
     """Running the first cell again leaves no store of before."""
     first = Lesson("97")

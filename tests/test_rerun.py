@@ -16,7 +16,7 @@ PATHS = solutions(NOTEBOOKS)
 
 
 @pytest.mark.broker
-@pytest.mark.usefixtures("kafka")
+@pytest.mark.usefixtures("kafka", "another_letter")
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_every_cell_runs_twice(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each cell of a solution runs twice in a row without an error, and every check says ok."""
