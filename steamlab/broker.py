@@ -23,6 +23,7 @@ from steamlab.kafka.lone import LoneCluster, end_orphans, lone_clusters
 from steamlab.kafka.node import NodeStatus
 from steamlab.kafka.state import State
 from steamlab.kafka.trouble import no_answer
+from steamlab.members import member
 from steamlab.settings import settings
 
 __all__ = [
@@ -109,12 +110,13 @@ def find() -> Kafka | None:
 
 
 def down(*, timeout: float = 60) -> int:
-    """End the local Kafka, and clusters whose processes are gone; return how many nodes ran.
+    """End the local Kafka, clusters and members whose lessons are gone; return how many nodes ran.
 
     The data stay. Yours, and that of docker compose, are left alone.
     """
     with _lock(timeout):
         local = _local()
+        member.end_orphans()
         return (local.stop() if local else 0) + end_orphans()
 
 
@@ -177,6 +179,7 @@ def _find_local() -> Kafka | None:
 
 
 def _start(brokers: int, deadline: float) -> Kafka:
+    member.end_orphans()
     end_orphans()
     local = _local() or Cluster(_folder(), brokers=brokers, port=settings().port)
     local.outlive().start(timeout=max(1, deadline - time.monotonic()))

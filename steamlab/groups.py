@@ -2,30 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+import pandas as pd
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from steamlab.errors import BrokerError
+from steamlab.topics import offsets
 
-__all__ = ["delete_group"]
+__all__ = ["Group", "delete_group", "lag", "look_at"]
+
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A consumer group at one moment.
+
+    `state` is Kafka's word in lower case: stable, empty, dead, preparing_rebalancing,
+    completing_rebalancing, assigning, reconciling. `members` maps each member's `client.id` to the
+    partitions that it has.
+    """
+
+    state: str
+    members: Mapping[str, frozenset[Place]]
+
+
+def look_at(kafka: Mapping[str, Any], group: str, *, timeout: float = 10) -> Group:
+    """Ask the broker for a group; one that nobody ever joined is dead and has no members."""
+    with AdminClient(dict(kafka)) as admin:
+        future = admin.describe_consumer_groups([group], request_timeout=timeout)[group]
+        try:
+            found = future.result(timeout)
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            if reason.code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return Group("dead", {})
+            raise BrokerError(
+                f"Kafka did not say who is in the group {group!r}: {reason.str()}.",
+                repair="Run `steamlab status` to see whether Kafka is well.",
+            ) from error
+    members: dict[str, frozenset[Place]] = {}
+    for member in found.members:
+        places = member.assignment.topic_partitions if member.assignment else []
+        has = {(str(at.topic), int(at.partition)) for at in places}
+        members[member.client_id] = members.get(member.client_id, frozenset()) | has
+    return Group(found.state.name.lower(), members)
+
+
+def lag(
+    kafka: Mapping[str, Any], group: str, topics: str | Sequence[str], *, timeout: float = 10
+) -> pd.DataFrame:
+    """Return how far a group is behind: topic, partition, committed, end, lag (records).
+
+    `committed` is <NA> where the group never committed; then `lag` counts from the beginning.
+    """
+    names = [topics] if isinstance(topics, str) else list(topics)
+    frame = pd.concat([offsets(kafka, name, timeout=timeout).assign(topic=name) for name in names])
+    places = zip(frame["topic"], frame["partition"], strict=True)
+    asked = [TopicPartition(str(topic), int(partition)) for topic, partition in places]
+    request = ConsumerGroupTopicPartitions(group, asked)
+    with AdminClient(dict(kafka)) as admin:
+        future = admin.list_consumer_group_offsets([request], request_timeout=timeout)[group]
+        known = {
+            (at.topic, at.partition): at.offset for at in future.result(timeout).topic_partitions
+        }
+    committed = [known.get((at.topic, at.partition), -1) for at in asked]
+    frame["committed"] = pd.array([at if at >= 0 else None for at in committed], dtype="Int64")
+    frame["lag"] = frame["end"] - frame["committed"].fillna(frame["begin"]).astype("int64")
+    return frame[["topic", "partition", "committed", "end", "lag"]].reset_index(drop=True)
 
 
 def delete_group(kafka: Mapping[str, Any], group: str, *, timeout: float = 30) -> None:
     """Delete a consumer group and the offsets it committed; an unknown one is no error.
 
-    Raises `BrokerError` while the group still has members.
+    Members that died are waited for until Kafka misses them. Raises `BrokerError` if the
+    group still has members after `timeout`.
     """
+    deadline = time.monotonic() + timeout
     with AdminClient(dict(kafka)) as admin:
-        future = admin.delete_consumer_groups([group], request_timeout=timeout)[group]
-        try:
-            future.result(timeout)
-        except KafkaException as error:
-            reason: KafkaError = error.args[0]
-            if reason.code() != KafkaError.GROUP_ID_NOT_FOUND:
+        while (reason := _try_to_delete(admin, group, timeout)) is not None:
+            is_in_use = reason.code() == KafkaError.NON_EMPTY_GROUP
+            if not is_in_use or time.monotonic() > deadline:
                 raise BrokerError(
                     f"Kafka did not delete the group {group!r}: {reason.str()}.",
                     repair="Close the group's consumers first, and run it again.",
-                ) from error
+                )
+            time.sleep(0.1)
+
+
+def _try_to_delete(admin: AdminClient, group: str, timeout: float) -> KafkaError | None:
+    try:
+        admin.delete_consumer_groups([group], request_timeout=timeout)[group].result(timeout)
+    except KafkaException as error:
+        reason: KafkaError = error.args[0]
+        return None if reason.code() == KafkaError.GROUP_ID_NOT_FOUND else reason
+    return None

@@ -14,9 +14,11 @@ from steamlab import broker, charts, frames, topics
 from steamlab.checks import Verdict, judge
 from steamlab.client import client_config
 from steamlab.errors import LessonError
+from steamlab.group_board import GroupBoard
 from steamlab.groups import delete_group
 from steamlab.kafka.cluster import Cluster
 from steamlab.live import LiveChart
+from steamlab.members.member import Member
 from steamlab.progress import Progress, progress, record
 from steamlab.settings import settings
 from steamlab.store import START, Store
@@ -116,10 +118,39 @@ class Lesson:
         return Plug(cluster)
 
     def group(self, name: str) -> str:
-        """Return the lesson's name for a consumer group, and make the group forget."""
+        """Return the lesson's name for a consumer group, and make the group forget.
+
+        Members of it that this lesson started leave first.
+        """
         full = f"{self.prefix}.{name}"
+        for thing in [*self._started]:
+            if isinstance(thing, Member) and thing.group == full:
+                self._end(thing)
         delete_group(self.kafka, full)
         return full
+
+    def start(self, name: str, work: Callable[..., object], group: str, *arguments: Any) -> Member:
+        """Run `work(me, group, *arguments)` as a process of its own, a member of the group.
+
+        A member of that name that still runs leaves first. Returns once the process has begun.
+        """
+        for member in self.members:
+            if member.name == name:
+                member.stop()
+        return self._own(Member(self.kafka, name, work, group, *arguments)).wait_for("began")
+
+    @property
+    def members(self) -> list[Member]:
+        """All members that this lesson started, in that order; also those that have ended."""
+        return [thing for thing in self._started if isinstance(thing, Member)]
+
+    def group_board(self, group: str, topics: str | Sequence[str]) -> GroupBoard:
+        """Show a group's members, partitions, lag and rebalances as they move, until `stop()`."""
+
+        def members() -> list[Member]:
+            return [each for each in self.members if each.group == group]
+
+        return self._own(GroupBoard(self.kafka, group, topics, members))
 
     def read(
         self,
@@ -179,7 +210,7 @@ class Lesson:
             return dict(_SAMPLE_ORDER)
 
     def close(self) -> None:
-        """End what this lesson started: charts, stores, clusters. Topics stay to be looked at."""
+        """End what this lesson started: charts, members, clusters. Topics stay to be looked at."""
         while self._started:
             self._end(self._started[-1])
         self._lease.release()

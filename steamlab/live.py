@@ -16,10 +16,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from confluent_kafka import Message
 
-from steamlab.drawing.escape import escape_tree, marked_strings
+from steamlab.drawing.escape import marked_strings
 from steamlab.drawing.figures import MissingColumnError, figure_of, words
 from steamlab.drawing.ownership import own
-from steamlab.drawing.screen import Mood, Screen
+from steamlab.drawing.screen import Mood, Screen, trees
 from steamlab.errors import DeadlineError, LessonError
 from steamlab.frames import row
 from steamlab.tail import Start, Tail
@@ -189,8 +189,7 @@ class LiveChart:
         self._missing = None
         if self._screen is not None:
             figure.update_layout(autosize=True, height=figure.layout.height or self._height)
-            traces = [escape_tree(each.to_plotly_json(), self._strings) for each in figure.data]
-            self._screen.draw(traces, escape_tree(figure.layout.to_plotly_json(), self._strings))
+            self._screen.draw(*trees(figure, self._strings))
         self._drawn = seen
         self.redraws += 1
         self._tell()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from steamlab.charts import CONFIG
 __all__ = ["MovingFigure"]
 
 Tree = Mapping[str, Any]
+_FURTHER_AXIS = re.compile(r"[xy]axis\d+")
 
 
 class MovingFigure(go.FigureWidget):  # type: ignore[misc]
@@ -32,9 +34,14 @@ class MovingFigure(go.FigureWidget):  # type: ignore[misc]
         self._is_built = True
 
     def turn_into(self, traces: Sequence[Tree], layout: Tree) -> bool:
-        """Show another figure; return False where it takes a new widget: a trace's type differs."""
+        """Show another figure; return False where it takes a new widget.
+
+        It does where a trace's type differs, or the axes are not the same.
+        """
         before, old_layout = self._shown
         if any(a["type"] != b["type"] for a, b in zip(before, traces, strict=False)):
+            return False
+        if _axes(old_layout) != _axes(layout):
             return False
         with self._turn:
             if len(traces) < len(before):
@@ -76,6 +83,11 @@ def _change(target: Any, before: Tree, after: Tree) -> None:
     for path, value in new.items():
         if path not in old or not _same(old[path], value):
             target[path] = value
+
+
+def _axes(layout: Tree) -> set[str]:
+    """A figure has the first two of them always; a page does not take further ones later."""
+    return {name for name in layout if _FURTHER_AXIS.fullmatch(name)}
 
 
 def _leaves(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import ipywidgets
@@ -12,11 +12,11 @@ from IPython import get_ipython
 from IPython.display import display
 
 from steamlab.charts import mime_bundle
-from steamlab.drawing.escape import escape
+from steamlab.drawing.escape import escape, escape_tree
 from steamlab.drawing.moving import MovingFigure
 from steamlab.drawing.ownership import execution
 
-__all__ = ["Mood", "Screen"]
+__all__ = ["Mood", "Screen", "trees"]
 
 Mood = Literal["waits", "moves", "away", "done", "failed"]
 Tree = Mapping[str, Any]
@@ -40,13 +40,14 @@ _LINE = (
 class Screen:
     """A box in the output of the cell that runs now; it may be changed from any thread."""
 
-    def __init__(self, on_stop: Callable[[], object], height: int) -> None:
+    def __init__(
+        self, on_stop: Callable[[], object], height: int, first: go.Figure | None = None
+    ) -> None:
         self._cell, self._run = execution()
         # Shown empty at once: the page loads plotly, 5 MB, while the first events are on their way.
         hidden = {"visible": False}
-        self._figure = MovingFigure(
-            [], {"height": height, "autosize": True, "xaxis": hidden, "yaxis": hidden}
-        )
+        layout = {"height": height, "autosize": True, "xaxis": hidden, "yaxis": hidden}
+        self._figure = MovingFigure(*(([], layout) if first is None else trees(first)))
         self._last: tuple[list[dict[str, Any]], dict[str, Any]] | None = None
         self._frozen: dict[str, Any] | None = None
         self._slot = ipywidgets.VBox([self._figure])
@@ -72,10 +73,12 @@ class Screen:
         self._handle = display(bundle, raw=True, display_id=True)
 
     @classmethod
-    def open(cls, on_stop: Callable[[], object], height: int) -> Screen | None:
-        """Show a screen; return None where there is no notebook to show it."""
+    def open(
+        cls, on_stop: Callable[[], object], height: int, first: go.Figure | None = None
+    ) -> Screen | None:
+        """Show a screen, with a first figure; return None where there is no notebook for it."""
         shell = get_ipython()
-        return None if getattr(shell, "kernel", None) is None else cls(on_stop, height)
+        return None if getattr(shell, "kernel", None) is None else cls(on_stop, height, first)
 
     def draw(self, traces: list[dict[str, Any]], layout: dict[str, Any]) -> None:
         """Show a figure, given as escaped trees of its traces and its layout."""
@@ -123,6 +126,18 @@ class Screen:
 
     def _update(self) -> None:
         self._handle.update(self._frozen, raw=True)
+
+
+def trees(
+    figure: go.Figure, strings: Iterable[str] = ()
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return a figure's traces and its layout as `Screen.draw` takes them, escaped.
+
+    `strings`: further ones from events; see `escape_tree`.
+    """
+    strings = set(strings)
+    traces = [escape_tree(each.to_plotly_json(), strings) for each in figure.data]
+    return traces, escape_tree(figure.layout.to_plotly_json(), strings)
 
 
 def _close(widget: ipywidgets.Widget) -> None:

@@ -1,0 +1,268 @@
+"""The live group board: a consumer group as its broker and its members see it."""
+
+from __future__ import annotations
+
+import atexit
+import contextvars
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from confluent_kafka import KafkaException
+
+from steamlab.drawing.board import BoardView, board_figure
+from steamlab.drawing.ownership import own
+from steamlab.drawing.screen import Screen, trees
+from steamlab.errors import DeadlineError, LabError
+from steamlab.groups import Group, lag, look_at
+from steamlab.members.journal import Entry
+from steamlab.members.member import Member
+from steamlab.members.timeline import held, timeline, unread
+from steamlab.topics import offsets
+
+__all__ = ["GroupBoard"]
+
+_MARKS = {
+    "began": "starts",
+    "left": "leaves",
+    "failed": "fails",
+    "killed": "killed",
+    "frozen": "frozen",
+    "thawed": "thawed",
+    "lost": "evicted",
+}
+_MAX_ERRORS_S = 30.0
+
+_boards: weakref.WeakSet[GroupBoard] = weakref.WeakSet()
+
+
+class GroupBoard:
+    """Show a consumer group four times a second until `stop()`.
+
+    Who has which partition, and the committed offsets, come from the broker; who read what
+    when comes from the members' journals. `members` gives the members to draw, as they come.
+    """
+
+    def __init__(
+        self,
+        kafka: Mapping[str, Any],
+        group: str,
+        topics: str | Sequence[str],
+        members: Callable[[], Sequence[Member]],
+        *,
+        fps: float = 4.0,
+    ) -> None:
+        self._kafka, self._group, self._members = kafka, group, members
+        self._topics = [topics] if isinstance(topics, str) else list(topics)
+        self._places = [
+            (name, int(partition))
+            for name in self._topics
+            for partition in offsets(kafka, name)["partition"]
+        ]
+        self._opened, self._period = time.monotonic(), 1 / fps
+        self._halt, self._done = threading.Event(), threading.Event()
+        self.redraws = 0
+        self.error: BaseException | None = None
+        empty = board_figure(self._view(Group("dead", {}), self.lag))
+        self._screen = Screen.open(self._halt.set, empty.layout.height, empty)
+        own(self._retire)
+        _boards.add(self)
+        run = contextvars.copy_context().run  # it carries which cell an output belongs to
+        self._thread = threading.Thread(
+            target=run, args=(self._run,), name="group-board", daemon=True
+        )
+        self._thread.start()
+
+    def __repr__(self) -> str:
+        return "(group board)"
+
+    def _ipython_display_(self) -> None:
+        """It was shown where it was made."""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many partitions the broker says each member has, by member."""
+        return {name: len(has) for name, has in sorted(self._look().members.items())}
+
+    @property
+    def assignment(self) -> pd.DataFrame:
+        """Who has which partition, as the broker says: member, topic, partition."""
+        members = self._look().members.items()
+        rows = [(name, *place) for name, has in sorted(members) for place in sorted(has)]
+        return pd.DataFrame(rows, columns=["member", "topic", "partition"])
+
+    @property
+    def lag(self) -> pd.DataFrame:
+        """How far the group is behind now: topic, partition, committed, end, lag (records)."""
+        return lag(self._kafka, self._group, self._topics)
+
+    @property
+    def timeline(self) -> pd.DataFrame:
+        """Who read what: topic, partition, member, begin, end (seconds since the board opened)."""
+        return self._timeline(self._journals(), time.monotonic())
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """What happened, in order: second, member, what, partitions (how many it was about)."""
+        rows = [
+            (entry["t"] - self._opened, name, entry["what"], len(entry.get("partitions", ())))
+            for name, entries in self._journals().items()
+            for entry in entries
+            if entry["what"] in _MARKS or "partitions" in entry
+        ]
+        frame = pd.DataFrame(rows, columns=["second", "member", "what", "partitions"])
+        return frame.sort_values("second", ignore_index=True)
+
+    def now(self) -> float:
+        """Return the seconds since the board opened: a mark to measure `unread` from."""
+        return time.monotonic() - self._opened
+
+    def unread(self, begin: float, end: float | None = None) -> pd.DataFrame:
+        """Return how long nobody read each partition: topic, partition, unread, longest (seconds).
+
+        `begin` and `end` are seconds since the board opened; without `end` until now.
+        """
+        return unread(self.timeline, self._places, begin, self.now() if end is None else end)
+
+    def settle(self, members: Sequence[str] | None = None, *, timeout: float = 60) -> GroupBoard:
+        """Wait until the group is stable, has these members, and they know what they have.
+
+        Without names: the members whose processes run. Raises `DeadlineError`.
+        """
+        deadline = time.monotonic() + timeout
+        while why := self._is_unsettled(members):
+            if time.monotonic() > deadline:
+                raise DeadlineError(
+                    f"The group {self._group!r} did not settle in {timeout:g} s: {why}.",
+                    repair="Look at the board, and at `board.events`.",
+                )
+            time.sleep(0.05)
+        return self
+
+    def stop(self, timeout: float = 10) -> GroupBoard:
+        """End the board, and keep what it shows as an ordinary chart."""
+        self._halt.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        if self._screen is not None:
+            self._screen.freeze_again()
+        return self
+
+    def _retire(self) -> None:
+        self.stop()
+        if self._screen is not None:
+            self._screen.close()
+
+    def _run(self) -> None:
+        answered = time.monotonic()
+        while not self._halt.is_set():
+            began = time.monotonic()
+            try:
+                self._draw()
+                answered = time.monotonic()
+            except (KafkaException, LabError):
+                self._say_away()
+                if time.monotonic() - answered > _MAX_ERRORS_S:
+                    break
+            except Exception as error:  # a thread has nobody to raise to: the status line says it
+                self.error = error
+                break
+            self._halt.wait(max(0.05, began + self._period - time.monotonic()))
+        self._finish()
+
+    def _draw(self) -> None:
+        group, behind = self._look(), self.lag
+        if self._screen is not None:
+            self._screen.draw(*trees(board_figure(self._view(group, behind))))
+            self._screen.say("moves", self._status(group, behind))
+        self.redraws += 1
+
+    def _view(self, group: Group, behind: pd.DataFrame) -> BoardView:
+        now, journals = time.monotonic(), self._journals()
+        stretches = self._timeline(journals, now)
+        return BoardView(
+            places=self._places,
+            members=list(journals),
+            holds=group.members,
+            lag=behind,
+            stretches=stretches,
+            marks=self._marks(journals),
+            since=float(stretches["begin"].min()) if len(stretches) else None,
+            now=now - self._opened,
+        )
+
+    def _timeline(self, journals: Mapping[str, Sequence[Entry]], now: float) -> pd.DataFrame:
+        frame = timeline(journals, now=now)
+        shown = pd.MultiIndex.from_frame(frame[["topic", "partition"]]).isin(self._places)
+        frame[["begin", "end"]] -= self._opened
+        return frame[shown].reset_index(drop=True)
+
+    def _marks(self, journals: Mapping[str, Sequence[Entry]]) -> list[tuple[float, str]]:
+        return [
+            (round(entry["t"] - self._opened, 2), f"{name} {_MARKS[entry['what']]}")
+            for name, entries in journals.items()
+            for entry in entries
+            if entry["what"] in _MARKS
+        ]
+
+    def _journals(self) -> dict[str, list[Entry]]:
+        """Return what each member wrote since the board opened; who came twice, in one list."""
+        found: dict[str, list[Entry]] = {}
+        for member in self._members():
+            entries = member.entries()
+            if not entries or entries[-1]["t"] >= self._opened:
+                found.setdefault(member.name, []).extend(entries)
+        return found
+
+    def _is_unsettled(self, names: Sequence[str] | None) -> str | None:
+        """Say what is still missing, or nothing."""
+        running = {member.name: member for member in self._members() if member.is_running}
+        wanted = sorted(running if names is None else names)
+        group = self._look()
+        if sorted(group.members) != wanted:
+            return f"its members are {sorted(group.members)}, and {wanted} should be"
+        if group.state != ("stable" if wanted else "empty"):
+            return f"it is {group.state}"
+        for name, has in group.members.items():
+            entries = running[name].entries() if name in running else []
+            if any(entry["what"] == "assigned" for entry in entries) and held(entries) != has:
+                return f"{name} does not know yet what it has"
+        shared = set().union(*group.members.values())
+        if wanted and shared != set(self._places):
+            return f"{len(shared)} of {len(self._places)} partitions are given out"
+        return None
+
+    def _look(self) -> Group:
+        return look_at(self._kafka, self._group)
+
+    def _status(self, group: Group, behind: pd.DataFrame) -> str:
+        count, state = len(group.members), group.state.replace("_", " ")
+        return (
+            f"Group {self._group}: {state}, {count} member{'' if count == 1 else 's'}, "
+            f"{int(behind['lag'].sum()):,} records behind"
+        )
+
+    def _say_away(self) -> None:
+        if self._screen is not None:
+            self._screen.say("away", "Kafka does not answer. The board waits.")
+
+    def _finish(self) -> None:
+        try:
+            if self._screen is not None:
+                if self.error is not None:
+                    self._screen.say("failed", f"The board stopped: {self.error}")
+                else:
+                    self._screen.say("done", f"Group {self._group}: as it was at the end")
+                self._screen.freeze()
+        finally:
+            self._done.set()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Let the threads end before the interpreter goes."""
+    for board in list(_boards):
+        board.stop(timeout=2)
