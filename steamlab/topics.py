@@ -78,7 +78,7 @@ METRICS_TOPIC = TopicSpec(
 )
 # Longer than the raw events: whoever repairs a bad event needs it after the others are gone.
 DEAD_LETTER_TOPIC = TopicSpec("store.dead-letters", 3, {"retention.ms": str(30 * _DAY_MS)})
-CONTROL_TOPIC = TopicSpec("steamlab.replay.control", 1, {"cleanup.policy": "compact"})
+CONTROL_TOPIC = TopicSpec("steamlab.control", 1, {"cleanup.policy": "compact"})
 ALL_TOPICS: tuple[TopicSpec, ...] = (*STORE_TOPICS, METRICS_TOPIC, DEAD_LETTER_TOPIC, CONTROL_TOPIC)
 
 

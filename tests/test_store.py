@@ -29,7 +29,7 @@ def mapping(kafka: dict[str, Any]) -> Iterator[dict[str, str]]:
     names = {spec.name: prefix + spec.name for spec in topics.STORE_TOPICS}
     topics.create(kafka, [topics.TopicSpec(name, 2) for name in names.values()])
     yield names
-    topics.delete(kafka, [*names.values(), prefix + "steamlab.replay.control"])
+    topics.delete(kafka, [*names.values(), prefix + "steamlab.control"])
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_controls_reach_the_running_store(
     kafka: dict[str, Any], store: Store, mapping: dict[str, str]
 ) -> None:
     """Records on the control topic beside its topics change speed, scale and pause."""
-    control = mapping[VIEWS].removesuffix(VIEWS) + "steamlab.replay.control"
+    control = mapping[VIEWS].removesuffix(VIEWS) + "steamlab.control"
     store.begin(speed=1000)
     set_control(kafka, control, speed=50_000, scale=0.005, paused=True)
     wait_until(lambda: (50_000, 0.005, True) == (store.speed, store.scale, store.paused))
@@ -265,7 +265,7 @@ def test_a_scale_above_the_plan_is_refused_or_noted(
     with pytest.raises(LessonError, match=r"largest=0\.05"):
         store.set(scale=0.05)
     store.begin()
-    control = mapping[VIEWS].removesuffix(VIEWS) + "steamlab.replay.control"
+    control = mapping[VIEWS].removesuffix(VIEWS) + "steamlab.control"
     set_control(kafka, control, scale=0.05)
     wait_until(lambda: len(store.notes) == 1)
     assert "A scale of 0.05 is more than was planned: 0.01 it is." == store.notes[0]
@@ -284,7 +284,7 @@ def test_sliders_only_send_control_records(
     paused.value = True
     speed.value = 200.0
     wait_until(lambda: (200, True) == (round(store.speed), store.paused))
-    control = mapping[VIEWS].removesuffix(VIEWS) + "steamlab.replay.control"
+    control = mapping[VIEWS].removesuffix(VIEWS) + "steamlab.control"
     with Consumer(kafka | {"group.id": "reads"}) as consumer:
         consumer.assign([TopicPartition(control, 0, 0)])
         records = [message for message in consumer.consume(5, 10)]

@@ -36,7 +36,12 @@ def test_metrics_are_kept_thirty_days_and_compacted() -> None:
     metrics = topics.METRICS_TOPIC
     assert "analytics.metrics" == metrics.name
     assert {"cleanup.policy": "compact,delete", "retention.ms": "2592000000"} == metrics.config
-    assert {"cleanup.policy": "compact"} == topics.CONTROL_TOPIC.config
+
+
+def test_the_running_store_is_steered_by_a_compacted_topic() -> None:
+    """`steamlab.control` keeps the newest value of each control, and has one partition."""
+    control = topics.TopicSpec("steamlab.control", 1, {"cleanup.policy": "compact"})
+    assert control == topics.CONTROL_TOPIC
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_a_store_topic_refuses_foreign_events(kafka: dict[str, Any], purchases: 
 @pytest.mark.broker
 def test_records_that_are_no_events_are_shown_as_they_are(kafka: dict[str, Any]) -> None:
     """Metrics and control records are not judged as events; they are shown and counted."""
-    name = "42.steamlab.replay.control"
+    name = "42.steamlab.control"
     topics.recreate(kafka, topics.TopicSpec(name, 1))
     try:
         _produce(kafka, name, Record(b'{"speed": 60}', key=b"speed"))

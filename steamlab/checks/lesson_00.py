@@ -42,8 +42,7 @@ def count_records(lesson: Lesson, answer: Callable[[str], int]) -> Verdict:
     if last != left:
         return not_yet(
             f"the broker then deleted the oldest records of partition {partition}: it holds "
-            f"{left}, "
-            f"and you said {last}. A log need not begin at offset 0; subtract `begin`."
+            f"{left}, and you said {last}. A log need not begin at offset 0; subtract `begin`."
         )
     return ok(
         f"{held} orders, {held + 25} after more arrived, {left} after the oldest were deleted: "
@@ -97,6 +96,5 @@ def after_the_plug(lesson: Lesson, answer: str) -> Verdict:
         )
     return not_yet(
         f"the broker holds {held} orders, and the shop had sold {shop.acked}. Nothing sold "
-        f"meanwhile "
-        "is missing: the producer kept it in memory, and tried until the broker answered."
+        "meanwhile is missing: the producer kept it in memory, and tried until the broker answered."
     )

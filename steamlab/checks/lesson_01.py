@@ -37,9 +37,9 @@ def same_key(lesson: Lesson, answer: str) -> Verdict:
         return ok(f"her {len(hers)} records are all in partition {hers['partition'].iloc[0]}.")
     if answer == "it depends":
         return not_yet(
-            f"it depends on her key and the number of partitions, and neither has changed: all "
-            f"{len(hers)} records are in {seen} partition. "
-            "Only a record without a key may go anywhere."
+            "it depends on her key and the number of partitions, and neither has changed: all "
+            f"{len(hers)} records are in {seen} partition. Only a record without a key may go "
+            "anywhere."
         )
     return not_yet(
         f"her {len(hers)} records are in {seen} partition. Records are not dealt out in turn: "
@@ -102,8 +102,7 @@ def growing(lesson: Lesson, answer: str) -> Verdict:
     if answer.startswith("every shopper"):
         return not_yet(
             f"more partitions later are not harmless: {len(moved)} of {len(where)} shoppers now "
-            f"have "
-            "events in two partitions. The remainder changes when the divisor does."
+            "have events in two partitions. The remainder changes when the divisor does."
         )
     return not_yet(
         f"a record never moves. The old events are where they were; the new ones of {len(moved)} "
@@ -179,8 +178,8 @@ def _why_not_enough(given: int, enough: int, load: tuple[float, float, float]) -
     if given == max(1, math.ceil(load[0] / load[1])) and load[2] != 1:
         return (
             f"{said}, {given} partitions are enough today, not for the load to come. More "
-            f"partitions "
-            "later are not harmless: keys move, as you saw. Count the growth in from the start."
+            "partitions later are not harmless: keys move, as you saw. Count the growth in from "
+            "the start."
         )
     if given < enough:
         each = load[0] * load[2] / max(given, 1)
@@ -230,9 +229,8 @@ def _judge_refunds(answer: NewTopic, held: dict[str, Any]) -> Verdict:
     if answer.num_partitions != 6:
         return not_yet(
             f"the topic has {answer.num_partitions} partitions, and store.purchases has 6. With "
-            f"another "
-            "number, a shopper's refunds and purchases have different partition numbers, and no "
-            "single reader has both."
+            "another number, a shopper's refunds and purchases have different partition numbers, "
+            "and no single reader has both."
         )
     if retention == 7 * 24 * 3600:
         return not_yet(
@@ -242,14 +240,13 @@ def _judge_refunds(answer: NewTopic, held: dict[str, Any]) -> Verdict:
     if retention != _WEEK_MS or "retention.ms" not in (answer.config or {}):
         return not_yet(
             f"the broker would keep a refund for {retention / 86_400_000:.3g} days because of its "
-            f"own "
-            "default or yours. Seven days are wanted: write `retention.ms` down, in milliseconds."
+            "own default or yours. Seven days are wanted: write `retention.ms` down, in "
+            "milliseconds."
         )
     if held["retention.bytes"] != "-1":
         return not_yet(
             f"with `retention.bytes={held['retention.bytes']}` the broker drops refunds before "
-            f"their "
-            "seven days are over. Leave it out."
+            "their seven days are over. Leave it out."
         )
     if policy != "delete":
         return not_yet(

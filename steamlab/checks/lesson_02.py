@@ -40,8 +40,7 @@ def reports_without_poll(lesson: Lesson, answer: str) -> Verdict:
         )
     return not_yet(
         f"the check sent twenty more. The broker had them all, and {heard} reports had come. They "
-        f"are "
-        "handed out by `poll` and `flush` only, in your own thread: arriving is not being told."
+        "are handed out by `poll` and `flush` only, in your own thread: arriving is not being told."
     )
 
 
@@ -70,8 +69,7 @@ def without_key(lesson: Lesson, answer: str) -> Verdict:
         return ok("all, or all but a few, are in one partition.")
     return not_yet(
         f"{share:.0%} of them are in one partition. No key does not mean one after the other in "
-        f"turn: "
-        "the client sticks to a partition for a moment, so that its batches are full."
+        "turn: the client sticks to a partition for a moment, so that its batches are full."
     )
 
 
@@ -88,8 +86,7 @@ def send_all(lesson: Lesson, answer: Callable[[Producer, str, Any], int]) -> Ver
     if said == orders:
         return not_yet(
             f"you said {said} of {orders}, and the broker refused {orders - held}: they were too "
-            f"large "
-            "for the topic. An empty queue is not a proof; only a report without an error is."
+            "large for the topic. An empty queue is not a proof; only a report without an error is."
         )
     if said != held:
         return not_yet(f"of {orders} records {held} are stored, and you said {said}.")
@@ -110,8 +107,7 @@ def _why_not_all(said: object, held: int, orders: int) -> str:
     if held < orders:
         return (
             f"of {orders} orders only {held} are on the broker. A `BufferError` means that the "
-            f"record "
-            "was not taken: wait with `poll`, and produce the same one again."
+            "record was not taken: wait with `poll`, and produce the same one again."
         )
     if held > orders:
         return f"{orders} orders were to be sent, and the broker holds {held}: some went out twice."
@@ -135,11 +131,13 @@ def acks_and_duplicates(lesson: Lesson, answer: str) -> Verdict:
     if answer == "some orders more than once" and twice:
         return ok("some orders are there twice or more, and none is missing.")
     if not twice:
-        return not_yet("the hang was too short to matter this time. Run the cell above again.")
+        return not_yet(
+            "nothing was stored twice: the follower was back before the leader gave up on it. "
+            "Let `watch` thaw it only after `txmsgs` has passed 4,000, and run the cell again."
+        )
     return not_yet(
         f"the topic holds {len(numbers)} records, and {twice} of them are repetitions. `acks=all` "
-        f"says "
-        "how many brokers must have a record, not how often one of them may take it."
+        "says how many brokers must have a record, not how often one of them may take it."
     )
 
 
@@ -233,8 +231,8 @@ def _judge_sets(
     if untrue := stored - held:
         return not_yet(
             f"you claim {len(untrue)} orders that the broker does not have. `produce()` is not "
-            f"sent, "
-            "and `flush() == 0` is not stored: claim only what a report without an error names."
+            "sent, and `flush() == 0` is not stored: claim only what a report without an error "
+            "names."
         )
     if missing := sent - stored - failed:
         return not_yet(

@@ -35,8 +35,8 @@ def at_the_end(lesson: Lesson, answer: str) -> Verdict:
         return ok(f"the topic holds {held} records, and at its end there is nothing to read yet.")
     return not_yet(
         f"the topic holds {held} records, and the consumer got nothing. `OFFSET_END`, like "
-        f"`latest`, "
-        "does not mean the newest record: it is the place where the next one will be written."
+        "`latest`, does not mean the newest record: it is the place where the next one will be "
+        "written."
     )
 
 
@@ -59,8 +59,7 @@ def empty_poll(lesson: Lesson, answer: str) -> Verdict:
         )
     return not_yet(
         "it may be, but `None` does not say so: this time the second poll had records. An idle "
-        "topic "
-        "and a dead broker look the same from here; nothing came in time, no more."
+        "topic and a dead broker look the same from here; nothing came in time, no more."
     )
 
 
@@ -112,9 +111,8 @@ def _why_not_revenue(given: object, wanted: dict[str, float]) -> str:
     if wrong:
         return (
             f"in the minute {wrong[0]} the purchases add up to {wanted[wrong[0]]:.2f}, and you "
-            f"have "
-            f"{dict(zip(minutes, revenue, strict=True))[wrong[0]]}. Sum `totalAmount`, round to "
-            f"cents."
+            f"have {dict(zip(minutes, revenue, strict=True))[wrong[0]]}. Sum `totalAmount`, round "
+            "to cents."
         )
     return ""
 
@@ -170,16 +168,15 @@ def _why_not_read(
     messages, said = given
     if len(messages) < got:
         return (
-            f"{got} records came within the time, and you gave back {len(messages)}. An empty "
-            f"poll is "
-            "not the end: go on until the count is reached or the time is up."
+            f"{got} records came within the time, and you gave back {len(messages)}. An empty poll "
+            "is not the end: go on until the count is reached or the time is up."
         )
     if len(messages) > got:
         return f"at most {count} messages were asked for, and you gave back {len(messages)}."
     if said != why:
         return (
             f"you read {len(messages)} of {count} and said {said!r}; it was the {why} that ended "
-            f"it."
+            "it."
         )
     offsets = [getattr(message, "offset", lambda: None)() for message in messages]
     if offsets != list(range(got)):
@@ -187,7 +184,7 @@ def _why_not_read(
     if why == "deadline" and took < seconds * 0.9:
         return (
             f"you gave up after {took:.1f} s; {seconds:g} s were allowed. A record could still "
-            f"come."
+            "come."
         )
     if took > seconds + 3:
         return f"{seconds:g} s were allowed, and you took {took:.0f}. Give each poll what is left."
@@ -284,7 +281,6 @@ def second_start(lesson: Lesson, answer: str) -> Verdict:
     if answer == "everything again":
         return not_yet(
             f"`earliest` does not reread at each start. The broker has {committed} written down "
-            f"for "
-            "the group, the end of each partition, and there it went on."
+            "for the group, the end of each partition, and there it went on."
         )
     return not_yet(f"no error came. The group went on at {committed}, where nothing was left.")
