@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pandas as pd
 import plotly.graph_objects as go
+from confluent_kafka import KafkaError, Message
 from filelock import FileLock, Timeout
 
-from steamlab import broker, charts, frames, topics
+from steamlab import broker, charts, frames, receipt, topics
 from steamlab.checks import Verdict, judge
 from steamlab.client import client_config
 from steamlab.errors import LessonError
@@ -30,18 +30,6 @@ __all__ = ["Lesson"]
 T = TypeVar("T")
 
 _open: dict[str, Lesson] = {}
-
-# What lesson 00 offers to buy; used where its receipt was never kept.
-_SAMPLE_ORDER = {
-    "eventType": "purchase",
-    "timestamp": "2025-11-17T20:00:00Z",
-    "userId": "user_me",
-    "orderId": "order_mine",
-    "games": [{"gameId": "game_010", "price": 19.99}],
-    "totalAmount": 19.99,
-    "paymentMethod": "steam_wallet",
-    "region": "SE",
-}
 
 
 class Lesson:
@@ -196,18 +184,16 @@ class Lesson:
         """Show which exercises of this lesson are ok, and how many of the course."""
         return progress(lesson=self.number)
 
-    def keep_receipt(self, order: Mapping[str, Any]) -> None:
-        """Keep the learner's own order for the lessons to come."""
-        path = settings().home / "receipt.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(dict(order)), "utf-8")
+    def keep_receipt(self, error: KafkaError | None, message: Message) -> None:
+        """Keep the delivery report of the learner's own order for the lessons to come."""
+        receipt.keep(error, message)
 
     def receipt(self) -> dict[str, Any]:
-        """Return the order that was placed in lesson 00, or one like it."""
-        try:
-            return dict(json.loads((settings().home / "receipt.json").read_text("utf-8")))
-        except (OSError, TypeError, ValueError):
-            return dict(_SAMPLE_ORDER)
+        """Return the order of lesson 00 and its place, as a row of `read`.
+
+        If it is not on the broker any more it is placed again, and if there was none, a sample.
+        """
+        return receipt.find(self.kafka)
 
     def close(self) -> None:
         """End what this lesson started: charts, members, clusters. Topics stay to be looked at."""

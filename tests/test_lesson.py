@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from confluent_kafka import KafkaError, Message, Producer
 
 from steamlab import topics
-from steamlab.errors import LessonError
+from steamlab.errors import BrokerError, LessonError
 from steamlab.lesson import Lesson
 from steamlab.settings import settings
 
@@ -107,16 +110,72 @@ def test_a_group_forgets(lesson: Lesson) -> None:
         assert 0 > consumer.committed([place], timeout=10)[0].offset
 
 
-def test_the_receipt_survives_and_has_a_stand_in(lesson: Lesson) -> None:
-    """The learner's order is kept as it was; before that, and after damage, a sample serves."""
+@pytest.fixture
+def no_receipt() -> Iterator[Path]:
+    """The place of the receipt, empty; what was there comes back."""
     path = settings().home / "receipt.json"
     before = path.read_bytes() if path.exists() else None
-    try:
-        lesson.keep_receipt({"orderId": "order_77", "userId": "user_me"})
-        assert {"orderId": "order_77", "userId": "user_me"} == lesson.receipt()
-        path.write_text("{", "utf-8")
-        assert "user_me" == lesson.receipt()["userId"]
-        path.write_text(json.dumps([1]), "utf-8")
-        assert "order_mine" == lesson.receipt()["orderId"]
-    finally:
-        path.unlink() if before is None else path.write_bytes(before)
+    path.unlink(missing_ok=True)
+    yield path
+    path.unlink(missing_ok=True)
+    if before is not None:
+        path.write_bytes(before)
+
+
+def place_order(lesson: Lesson, topic: str, **fields: str) -> None:
+    """Send an order as lesson 00 does."""
+    with Producer(lesson.kafka) as producer:
+        value = json.dumps(fields)
+        producer.produce(topic, value, fields["userId"], on_delivery=lesson.keep_receipt)
+
+
+def test_the_receipt_says_where_the_order_lies(lesson: Lesson, no_receipt: Path) -> None:
+    """Topic, partition and offset are the delivery report's, and so those of the record."""
+    topic = lesson.topic("store.purchases", partitions=1)
+    place_order(lesson, topic, userId="user_other", orderId="order_1")
+    place_order(lesson, topic, userId="user_me", orderId="order_77")
+    wanted = {"topic": topic, "partition": 0, "offset": 1, "key": "user_me"}
+    assert wanted | {"userId": "user_me", "orderId": "order_77"} == lesson.receipt()
+    assert lesson.read(topic).iloc[1].to_dict() == lesson.receipt()
+
+
+def test_an_order_that_is_gone_is_placed_again(lesson: Lesson, no_receipt: Path) -> None:
+    """After Kafka lost the topic, or has another record there, the same order lies elsewhere."""
+    topic = lesson.topic("store.purchases", partitions=1)
+    place_order(lesson, topic, userId="user_me", orderId="order_77")
+    lesson.topic("store.purchases", partitions=1)
+    assert ("00.receipt", "order_77") == of(lesson.receipt(), "topic", "orderId")
+    place_order(lesson, topic, userId="user_me", orderId="order_78")
+    lesson.topic("store.purchases", partitions=1)
+    with Producer(lesson.kafka) as producer:
+        producer.produce(topic, key="user_me", value=json.dumps({"orderId": "order_79"}))
+    assert ("00.receipt", "order_78") == of(lesson.receipt(), "topic", "orderId")
+    topics.delete(lesson.kafka, [topic])
+    again = lesson.receipt()
+    assert again == lesson.receipt()
+    assert "order_78" in set(lesson.read("00.receipt")["orderId"])
+
+
+@pytest.mark.parametrize("damage", [None, "{", "[1]", '{"orderId": "order_77"}'])
+def test_a_missing_receipt_has_a_stand_in(
+    lesson: Lesson, no_receipt: Path, damage: str | None
+) -> None:
+    """Where lesson 00 was never run, or the file is damaged, a sample order is placed and kept."""
+    if damage:
+        no_receipt.write_text(damage, "utf-8")
+    receipt = lesson.receipt()
+    assert ("user_me", "order_mine", 5) == of(receipt, "userId", "orderId", "partition")
+    assert receipt == lesson.receipt()
+
+
+def test_an_order_that_failed_leaves_no_receipt(lesson: Lesson, no_receipt: Path) -> None:
+    """A report with an error says so, and keeps nothing."""
+    error = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+    with pytest.raises(BrokerError, match="Your order was not stored"):
+        lesson.keep_receipt(error, cast(Message, None))
+    assert not no_receipt.exists()
+
+
+def of(receipt: dict[str, Any], *names: str) -> tuple[Any, ...]:
+    """Return some of a receipt's fields."""
+    return tuple(receipt[name] for name in names)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from confluent_kafka import TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from steamlab import frames, topics
@@ -14,7 +15,7 @@ from steamlab import frames, topics
 if TYPE_CHECKING:
     from steamlab.lesson import Lesson
 
-__all__ = ["delete_until", "fill", "fresh", "held", "records", "some_orders"]
+__all__ = ["delete_until", "fill", "fresh", "held", "outlived_its_leader", "records", "some_orders"]
 
 SEED = 20_251_121  # not the seed of any notebook
 _SHOPPERS = [f"user_{n}" for n in range(40, 70)]
@@ -43,6 +44,25 @@ def held(kafka: Mapping[str, Any], topic: str) -> int:
     """Return end minus begin over all partitions, on any cluster."""
     frame = topics.offsets(kafka, topic)
     return int((frame["end"] - frame["begin"]).sum())
+
+
+def outlived_its_leader(kafka: Mapping[str, Any], topic: str, *, timeout: float = 20) -> bool:
+    """Tell whether a partition got records both before and after its leader went away.
+
+    Each record carries the epoch of the leader that wrote it; a restart begins a new one.
+    """
+    left = held(kafka, topic)
+    epochs: dict[int | None, set[int | None]] = {}
+    deadline = time.monotonic() + timeout
+    config = {"group.id": f"{topic}.epochs", "enable.auto.commit": False}
+    with Consumer(dict(kafka) | config) as consumer:
+        numbers = topics.offsets(kafka, topic)["partition"].tolist()
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers])
+        while left > 0 and time.monotonic() < deadline:
+            for message in consumer.consume(1000, timeout=0.1):
+                epochs.setdefault(message.partition(), set()).add(message.leader_epoch())
+                left -= 1
+    return any(len(known) > 1 for known in epochs.values())
 
 
 def delete_until(lesson: Lesson, topic: str, partition: int, offset: int) -> None:

@@ -75,15 +75,21 @@ def _longest(lesson: Lesson, topic: str) -> tuple[int, int]:
 
 @exercise("00.2")
 def after_the_plug(lesson: Lesson, answer: str) -> Verdict:
-    """Hold the prediction against what the restarted broker holds."""
+    """Hold the prediction against a broker that died and came back while the shop was selling."""
     cluster, shop = lesson.own_cluster, lesson.last_store
     if cluster is None or shop is None or not cluster.running(1):
         return not_yet(
             "the second broker is not running. Run the cells from *Pull the plug* again."
         )
-    held = int(topics.offsets(cluster.kafka, f"{lesson.prefix}.store.purchases")["end"].sum())
+    topic = f"{lesson.prefix}.store.purchases"
+    held = ground.held(cluster.kafka, topic)
     if shop.acked == 0 or held < shop.acked:
         return not_yet(f"the shop is not done: {held} orders so far. Run this again in a moment.")
+    if not ground.outlived_its_leader(cluster.kafka, topic):
+        return not_yet(
+            f"the shop sold {held} orders in peace: the plug was not pulled while it was selling. "
+            "Run the shop's cell again, and pull the plug before the chart ends."
+        )
     if answer.startswith("has everything"):
         return ok(
             f"all {held} orders are there. The old ones were in its log, and the producer kept the "
