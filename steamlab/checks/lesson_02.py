@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from confluent_kafka import Producer
 
 from steamlab import frames
-from steamlab.checks import Verdict, call, call_within, exercise, ground, not_yet, ok
+from steamlab.checks import Verdict, call, call_within, exercise, ground, not_yet, ok, proof
 from steamlab.errors import TopicError
-from steamlab.kafka.cluster import Cluster
 
 if TYPE_CHECKING:
     from steamlab.lesson import Lesson
 
 __all__: list[str] = []
-
-ORDERS, AFTER_THE_KILL = 500, 8  # few, so that one flush per order still ends in time
-_Prove = Callable[[dict[str, Any], str, Any], tuple[set[str], set[str]]]
 
 
 @exercise("02.1")
@@ -74,6 +69,29 @@ def without_key(lesson: Lesson, answer: str) -> Verdict:
 
 
 @exercise("02.4")
+def who_chooses(lesson: Lesson, answer: str) -> Verdict:
+    """Send thirty unseen keys with two partitioners, and count those in two partitions."""
+    topic = ground.fresh(lesson, "two-clients")
+    for partitioner in ("consistent_random", "murmur2_random"):
+        config = lesson.kafka | {"partitioner": partitioner}
+        frames.send(config, topic, [{"userId": f"user_{n}"} for n in range(70, 100)])
+    places = lesson.read(topic).groupby("key")["partition"].nunique()
+    apart = int((places > 1).sum())
+    found = f"of {len(places)} other shoppers, {apart} have records in two partitions"
+    if answer.startswith("in two partitions") and apart > len(places) / 2:
+        return ok(f"{found}. The same broker took both; each client chose for itself.")
+    if "broker" in answer:
+        return not_yet(
+            f"{found}. The broker does not decide, it does not even look at the key: a record goes "
+            "into the partition that the client names."
+        )
+    return not_yet(
+        f"{found}. A key has a checksum for each way to compute one: CRC32 in this client, murmur2 "
+        "in the Java client."
+    )
+
+
+@exercise("02.5")
 def send_all(lesson: Lesson, answer: Callable[[Producer, str, Any], int]) -> Verdict:
     """Send through a queue of fifty, then with three records that the broker must refuse."""
     said, held, orders = _send_all(lesson, answer, ground.some_orders(1500))
@@ -117,7 +135,7 @@ def _why_not_all(said: object, held: int, orders: int) -> str:
     )
 
 
-@exercise("02.5")
+@exercise("02.6")
 def acks_and_duplicates(lesson: Lesson, answer: str) -> Verdict:
     """Hold the prediction against what the broker that hung holds."""
     cluster = lesson.own_cluster
@@ -141,110 +159,13 @@ def acks_and_duplicates(lesson: Lesson, answer: str) -> Verdict:
     )
 
 
-@exercise("02.6")
-def send_and_prove(lesson: Lesson, answer: _Prove) -> Verdict:
-    """Compare both sets with the broker: refused records first, then a kill in the middle."""
-    for seed in (11, 12):
-        verdict = _with_refused_records(lesson, answer, seed)
-        if verdict is not None:
-            return verdict
-    return _with_a_kill(lesson, answer)
-
-
-def _with_refused_records(lesson: Lesson, answer: _Prove, seed: int) -> Verdict | None:
-    topic = ground.fresh(lesson, "proof", partitions=2, config={"max.message.bytes": "2000"})
-    orders = ground.some_orders(300, seed=seed)
-    for number, order in enumerate(orders):
-        order["orderId"] = f"order_{seed}_{number}"
-    for order in orders[:: 100 - seed]:
-        order["note"] = "x" * 3000
-    careful = lesson.kafka | {"message.timeout.ms": 3000, "batch.num.messages": 1}
-    stored, failed = _sets(call_within(40, answer, careful, topic, list(orders)))
-    held = _order_ids(lesson.read(topic))
-    return _judge_sets(stored, failed, held, {order["orderId"] for order in orders})
-
-
-def _with_a_kill(lesson: Lesson, answer: _Prove) -> Verdict:
-    with Cluster() as cluster:
-        return _kill_and_compare(lesson, answer, cluster)
-
-
-def _kill_and_compare(lesson: Lesson, answer: _Prove, cluster: Cluster) -> Verdict:
-    topic = lesson.topic("check.kill", partitions=2, cluster=cluster)
-    orders = [{"orderId": f"order_kill_{n}", "userId": f"user_{n % 50}"} for n in range(ORDERS)]
-    short = cluster.kafka | {"message.timeout.ms": 3000}
-    stored, failed = _sets(call_within(40, answer, short, topic, _killing(cluster, topic, orders)))
-    if not cluster.running(1):
-        cluster.start_node(1)
-    held = _order_ids(frames.read(cluster.kafka, topic))
-    verdict = _judge_sets(stored, failed, held, {order["orderId"] for order in orders})
-    if verdict is not None:
-        return verdict
-    if not failed:
-        return not_yet("the broker was dead for the last orders, and you reported no failure.")
-    if not stored:
-        return not_yet("you proved none. Send each event as it comes: the kill comes near the end.")
-    return ok(
-        "the broker died in the middle: every order that you call proven is there, "
-        "the others are reported as failed, and nobody is in neither set."
-    )
-
-
-def _killing(
-    cluster: Cluster, topic: str, orders: list[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    """Hand out orders; near the end, once the broker holds some of them, kill it."""
-    for number, order in enumerate(orders):
-        if number == ORDERS - AFTER_THE_KILL:
-            _wait_for_some(cluster, topic)
-            cluster.kill(1)
-        yield order
-
-
-def _wait_for_some(cluster: Cluster, topic: str) -> None:
-    end = time.monotonic() + 5
-    while time.monotonic() < end and not ground.held(cluster.kafka, topic):
-        time.sleep(0.05)
-
-
-def _order_ids(records: pd.DataFrame) -> set[str]:
-    return set(records["orderId"]) if len(records) else set()
-
-
-def _sets(result: object) -> tuple[set[str], set[str]]:
-    pair = result if isinstance(result, tuple) and len(result) == 2 else (None, None)
-    stored, failed = pair
-    if not isinstance(stored, (set, frozenset)) or not isinstance(failed, (set, frozenset)):
-        return {"(two sets were expected)"}, set()
-    return set(stored), set(failed)
-
-
-def _judge_sets(
-    stored: set[str], failed: set[str], held: set[str], sent: set[str]
-) -> Verdict | None:
-    if stored == {"(two sets were expected)"}:
-        return not_yet("two sets of `orderId` were expected: `return stored, failed`.")
-    if both := stored & failed:
-        return not_yet(f"{len(both)} orders are in both sets, and a record has one fate.")
-    if unknown := failed - sent:
-        return not_yet(f"{len(unknown)} of your ids were never an order of this run.")
-    if untrue := stored - held:
-        return not_yet(
-            f"you claim {len(untrue)} orders that the broker does not have. `produce()` is not "
-            "sent, and `flush() == 0` is not stored: claim only what a report without an error "
-            "names."
-        )
-    if missing := sent - stored - failed:
-        return not_yet(
-            f"{len(missing)} of {len(sent)} orders are in neither set. Wait for the last reports "
-            "(`flush`, or leaving `with`) before you answer, and keep the failures too."
-        )
-    if len(stored) < len(held) / 2:
-        return not_yet(f"the broker holds {len(held)} orders, and you proved {len(stored)}.")
-    return None
-
-
 @exercise("02.7")
+def send_and_prove(lesson: Lesson, answer: proof.Prove) -> Verdict:
+    """Compare both sets with the broker: refused records first, then a kill in the middle."""
+    return proof.judge_proof(lesson, answer)
+
+
+@exercise("02.8")
 def hottest(lesson: Lesson, answer: Callable[[pd.DataFrame], tuple[int, str]]) -> Verdict:
     """Send two unseen loads keyed by game; in one, the top game is not in the hottest partition."""
     for load in (_GAMES_OF_MANY, _GAMES_OF_ONE):
