@@ -83,8 +83,8 @@ def after_the_plug(lesson: Lesson, answer: str) -> Verdict:
         )
     topic = f"{lesson.prefix}.store.purchases"
     held = ground.held(cluster.kafka, topic)
-    if shop.acked == 0 or held < shop.acked:
-        return not_yet(f"the shop is not done: {held} orders so far. Run this again in a moment.")
+    if shop.running or shop.acked == 0 or held < shop.acked:
+        return not_yet(f"the shop is not closed: {held} orders so far. Run the cell above first.")
     if not ground.outlived_its_leader(cluster.kafka, topic):
         return not_yet(
             f"the shop sold {held} orders in peace: the plug was not pulled while it was selling. "
@@ -92,8 +92,8 @@ def after_the_plug(lesson: Lesson, answer: str) -> Verdict:
         )
     if answer.startswith("has everything"):
         return ok(
-            f"all {held} orders are there. The old ones were in its log, and the producer kept the "
-            "others until the broker was back."
+            "every order that the shop was told is safe is there. The old ones were in the log, "
+            "and the producer kept the others until the broker was back."
         )
     if answer.startswith("starts"):
         return not_yet(
