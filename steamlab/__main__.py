@@ -184,6 +184,22 @@ def progress(json: Json = False) -> None:
         _print_progress(found)
 
 
+@app.command()
+def metrics(
+    file: Annotated[
+        str, typer.Argument(help="A JSONL file of events, `-` for stdin.", show_default=False)
+    ],
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what was true at this instant.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compute the sixteen metrics over a file of events, all at once; no Kafka."""
+    from steamlab.metrics.printing import print_metrics
+
+    print_metrics(file, at=at, json=json)
+
+
 def main() -> None:
     """Run the command line; say an error in one line on stderr and exit with 1."""
     debug = "--debug" in sys.argv

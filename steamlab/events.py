@@ -161,9 +161,10 @@ def encode(event: Event) -> bytes:
 
 def cents(amount: float) -> int:
     """Return an amount of money in whole cents, halves up, free of binary rounding."""
-    whole = round(amount * 100)
-    if whole / 100 == amount:
-        return whole
+    if amount < 1e13:  # beyond that not every cent is a float
+        whole = round(amount * 100)
+        if whole / 100 == amount:
+            return whole
     return int(Decimal(repr(amount)).scaleb(2).to_integral_value(ROUND_HALF_UP))
 
 

@@ -13,10 +13,11 @@ import pytest
 from typer.main import get_command
 
 from steamlab.__main__ import app
+from steamlab.settings import data_path
 from steamlab.topics import ALL_TOPICS, TopicSpec, create, delete
 
-VERBS = ["doctor", "down", "lab", "progress", "reset", "simulate", "status", "topics", "up"]
-VERBS += ["watch"]
+VERBS = ["doctor", "down", "lab", "metrics", "progress", "reset", "simulate", "status"]
+VERBS += ["topics", "up", "watch"]
 
 
 def steamlab(*words: str, **surroundings: str) -> subprocess.CompletedProcess[str]:
@@ -161,3 +162,40 @@ def test_simulate_into_a_file(tmp_path: Path) -> None:
         assert 0 == said.returncode, said.stderr
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
     assert 0 < (tmp_path / "a.jsonl").stat().st_size
+
+
+@pytest.mark.slow
+def test_metrics_of_a_file() -> None:
+    """`metrics` needs no Kafka: a table for people, records for programs, also from stdin."""
+    golden = data_path("golden/golden.jsonl")
+    said = steamlab("metrics", str(golden), STEAMLAB_BOOTSTRAP="127.0.0.1:9")
+    assert (0, "20 records: 20 accepted, 0 duplicates, 0 tombstones, 0 refused.\n") == (
+        said.returncode,
+        said.stderr,
+    )
+    assert "7.85 = 54.97/7" in said.stdout
+    piped = subprocess.run(
+        [sys.executable, "-m", "steamlab", "metrics", "-", "--json", "--at=2025-11-21T10:50:00Z"],
+        input=golden.read_text(encoding="utf-8"),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    records = {each["metric"]: each for each in map(json.loads, piped.stdout.splitlines())}
+    expected = [{"gameId": "game_003", "lines": 1, "revenue": "14.99"}]
+    assert expected == records["hot_purchases"]["items"]
+
+
+def test_metrics_of_a_missing_file(tmp_path: Path) -> None:
+    """A missing file is told in one line, with the exit code 1."""
+    said = steamlab("metrics", str(tmp_path / "none.jsonl"))
+    assert (1, "", 1) == (said.returncode, said.stdout, len(said.stderr.splitlines()))
+    assert said.stderr.startswith("steamlab: Cannot read ")
+
+
+def test_metrics_load_no_kafka() -> None:
+    """The metrics and the windows are computed without a Kafka client in the process."""
+    code = "import steamlab.metrics.printing, sys; print('confluent_kafka' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    assert "False\n" == subprocess.run(command, capture_output=True, text=True, check=True).stdout

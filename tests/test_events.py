@@ -152,6 +152,8 @@ def test_a_topic_can_be_left_unchecked() -> None:
         (0.004, 0),
         (0.005, 1),
         (1e15, 10**17),
+        (1e22, 10**24),  # beyond what binary floats know to the cent
+        (1e308, 10**310),
         (60, 6000),
     ],
 )
