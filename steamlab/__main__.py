@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from steamlab.errors import LabError
-
-if TYPE_CHECKING:
-    from steamlab.broker import Kafka, Status
-    from steamlab.progress import Progress
+from steamlab.printing import (
+    kafka_line,
+    print_progress,
+    print_topics,
+    status_lines,
+    topic_rows,
+)
 
 # Every verb imports what it needs when it runs: `steamlab --help` answers at once.
 
@@ -62,7 +64,7 @@ def up(
     """Start Kafka, or find the one that runs."""
     from steamlab.broker import up
 
-    print(_kafka_line(up(brokers=brokers, timeout=timeout)))
+    print(kafka_line(up(brokers=brokers, timeout=timeout)))
 
 
 @app.command()
@@ -81,7 +83,7 @@ def status(json: Json = False) -> None:
     from steamlab.broker import status
 
     found = status()
-    print(json_text.dumps(found.as_dict()) if json else "\n".join(_status_lines(found)))
+    print(json_text.dumps(found.as_dict()) if json else "\n".join(status_lines(found)))
 
 
 @app.command()
@@ -104,7 +106,7 @@ def reset(
     """End Kafka, delete its topics and data, start it empty."""
     from steamlab.broker import reset
 
-    print(f"Emptied. {_kafka_line(reset(brokers=brokers))}")
+    print(f"Emptied. {kafka_line(reset(brokers=brokers))}")
 
 
 @app.command()
@@ -118,11 +120,11 @@ def topics(
     kafka = _running()
     if create:
         topics_module.create(kafka, topics_module.ALL_TOPICS)
-    rows = _topic_rows(kafka)
+    rows = topic_rows(kafka)
     if json:
         print(json_text.dumps(rows))
     else:
-        _print_table(rows)
+        print_topics(rows)
 
 
 @app.command()
@@ -181,7 +183,7 @@ def progress(json: Json = False) -> None:
     if json:
         print(json_text.dumps(found.as_dict()))
     else:
-        _print_progress(found)
+        print_progress(found)
 
 
 @app.command()
@@ -220,81 +222,6 @@ def _running() -> dict[str, Any]:
     from steamlab.client import client_config
 
     return client_config(up().bootstrap)
-
-
-def _kafka_line(kafka: Kafka) -> str:
-    brokers = "1 broker" if kafka.brokers == 1 else f"{kafka.brokers} brokers"
-    return f"Kafka answers at {kafka.bootstrap} ({brokers}, {kafka.origin})."
-
-
-def _status_lines(found: Status) -> Iterator[str]:
-    if found.kafka:
-        yield _kafka_line(found.kafka)
-    else:
-        yield found.problem or "Kafka does not run. `steamlab up` starts it."
-    for node in found.nodes:
-        state = f"pid {node.pid}, {node.resident_mb} MB, since {node.since}"
-        yield f"  node {node.node}, port {node.port}: {state if node.pid else 'down'}"
-    if found.folder:
-        yield f"  data: {found.folder}"
-    if found.log:
-        yield f"  log: {found.log}"
-    for lone in found.lone:
-        whose = "nobody's: `steamlab down` ends it" if lone.is_orphan else f"of pid {lone.owner}"
-        yield f"A cluster of its own, {lone.nodes} nodes, {whose}."
-
-
-def _topic_rows(kafka: dict[str, Any]) -> list[dict[str, Any]]:
-    from confluent_kafka.admin import AdminClient
-
-    from steamlab.errors import TopicError
-    from steamlab.topics import offsets
-
-    names = [name for name in AdminClient(kafka).list_topics(timeout=10).topics]
-    rows = []
-    for name in sorted(name for name in names if not name.startswith("__")):
-        try:
-            found = offsets(kafka, name)
-        except TopicError:  # deleted since the names were read
-            continue
-        records = int((found["end"] - found["begin"]).sum())
-        rows.append({"topic": name, "partitions": len(found), "records": records})
-    return rows
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("topic", box=None)
-    for name in ("partitions", "records"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(escape(row["topic"]), str(row["partitions"]), f"{row['records']:,}")
-    Console().print(table if rows else "There are no topics yet: `steamlab topics --create`.")
-
-
-def _print_progress(found: Progress) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("lesson", "ok", "not yet", "todo", box=None)
-    for lesson in found.lessons:
-        left: dict[str, list[str]] = {"not yet": [], "todo": []}
-        for exercise in lesson.exercises:
-            if not exercise.is_ok:
-                left[exercise.state].append(exercise.number)
-        table.add_row(
-            escape(f"{lesson.number} {lesson.title}"),
-            f"{lesson.ok} of {len(lesson.exercises)}",
-            *(" ".join(numbers) for numbers in left.values()),
-        )
-    Console().print(table)
-    print(f"{found.ok} of the course's {found.exercises} exercises are ok.")
-    if found.problem:
-        print(found.problem)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,8 @@ class Progress:
             if lesson.number == self.lesson:
                 yield str(lesson)
                 yield f"{lesson.ok} of {len(lesson.exercises)} in this lesson are ok."
-        yield f"{self.ok} of {self.exercises} in the whole course are ok."
+        if not self.lesson:
+            yield f"{self.ok} of {self.exercises} in the whole course are ok."
         later = next((each for each in self.lessons if each.number > self.lesson), None)
         if later is None:
             yield "There is no later lesson yet."

@@ -17,6 +17,7 @@ from steamlab import broker, topics
 from steamlab.client import client_config
 from tests import exercise_counts, scheduling
 
+_notebook: dict[str, Path] = {}
 _HOMES = Path(__file__).resolve().parent.parent / "build" / "test-home"
 
 
@@ -71,6 +72,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser") and not _may_browse():
             item.add_marker(pytest.mark.skip(reason="NO CHROMIUM: the browser tests did not run"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let each notebook begin with no exercise done: what its last cell shows is compared."""
+    if item.path.suffix != ".ipynb" or item.path == _notebook.get("path"):
+        return
+    _notebook["path"] = item.path
+    name = "-".join(item.path.with_suffix(".json").parts[-2:])
+    progress = Path(os.environ["STEAMLAB_HOME"]) / "progress" / name
+    progress.unlink(missing_ok=True)
+    os.environ["STEAMLAB_PROGRESS"] = str(progress)  # the kernel, which starts next, inherits it
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
