@@ -24,10 +24,13 @@ def _tombstones_as_prices(ns, right):
 
 def _first_price_stays(ns, right):
     def answer(messages):
-        newest_first = {}
+        table = {}
         for message in messages:
-            newest_first.setdefault(message.key(), []).insert(0, message)
-        return right([each for log in newest_first.values() for each in log])
+            if message.value() is None:
+                table.pop(message.key().decode(), None)
+            else:
+                table.setdefault(message.key().decode(), json.loads(message.value())["price"])
+        return table
 
     return answer
 
@@ -81,7 +84,7 @@ def _one_partition(ns, right):
     def answer(kafka, topic):
         with Consumer(kafka | {"group.id": "04.wrong", "enable.auto.commit": False}) as consumer:
             consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
-            return len(consumer.consume(1000, timeout=2))
+            return len(consumer.consume(1000, timeout=1))
 
     return answer
 
@@ -109,7 +112,7 @@ PLANTED = [
     Planted(
         "04.3",
         "7 days means gone after 7 days",
-        lambda ns, right: "the order of 6 days ago",
+        lambda ns, right: "only the order of 6 days ago",
         hint="do not mean gone after seven days",
     ),
     Planted(
