@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+import psutil
 
 from steamlab import broker, frames, topics
 from steamlab.charts import partition_logs
@@ -27,17 +29,15 @@ _PERIOD_S = 0.25
 
 
 def segments(topic: str) -> pd.DataFrame:
-    """List the segment files of a topic on the local broker's disk, in the order of its log.
+    """List the segment files of a topic on this computer's disk, in the order of its log.
 
-    Columns: partition, file (its name is the first offset that it may hold), bytes, active (it
-    takes the new records). Empty where the broker is not the local one: its disk is elsewhere.
+    Columns: partition, file (named by the first offset that it may hold), bytes, active (it
+    takes the new records). Empty where the broker is no process of this computer.
     """
-    kafka = broker.find()
-    node = settings().home / "kafka" / "node1" / "data"
-    is_here = kafka is not None and kafka.origin == "local"
+    data = _data_folder()
     rows = [
         {"partition": int(folder.name.rpartition("-")[2]), "file": file.name, "bytes": size}
-        for folder in (node.glob(f"{topic}-*") if is_here else [])
+        for folder in (data.glob(f"{topic}-*") if data else [])
         if folder.name.removeprefix(f"{topic}-").isdigit()
         for file in folder.glob("*.log")
         if (size := _size(file)) is not None
@@ -108,6 +108,27 @@ def _too_late(topic: str, told: str, timeout: float) -> DeadlineError:
         repair="The lab's Kafka looks every second, others every few minutes: `steamlab status` "
         "says whose this is. Then fill the topic again.",
     )
+
+
+def _data_folder() -> Path | None:
+    """Return where the shared Kafka's first broker keeps its data, if that is to be found out."""
+    kafka = broker.find()
+    if kafka is None:
+        return None
+    if kafka.origin == "local":
+        return settings().home / "kafka" / "node1" / "data"
+    host, _, port = kafka.bootstrap.partition(",")[0].rpartition(":")
+    return _folder_of_process(int(port)) if host in ("127.0.0.1", "localhost") else None
+
+
+def _folder_of_process(port: int) -> Path | None:
+    """Another home's lab broker, given by its address, runs in its node's folder as ours does."""
+    with suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN and connection.pid
+            if listens and getattr(connection.laddr, "port", None) == port:
+                return Path(psutil.Process(connection.pid).cwd()) / "data"
+    return None
 
 
 def _size(file: Path) -> int | None:

@@ -71,9 +71,22 @@ def test_another_brokers_disk_is_not_ours(
     """With a broker elsewhere the table is empty, and has its columns."""
     topics.offsets(kafka, topic)
     assert 3 == len(segments(topic))
-    elsewhere = broker.Kafka("127.0.0.1:1", "id", 1, "docker")
-    monkeypatch.setattr(logs.broker, "find", lambda: elsewhere)
-    assert (0, 4) == segments(topic).shape
+    for elsewhere in ("127.0.0.1:1", "kafka.example:29092"):
+        other = broker.Kafka(elsewhere, "id", 1, "docker")
+        monkeypatch.setattr(logs.broker, "find", lambda other=other: other)
+        assert (0, 4) == segments(topic).shape
+
+
+@pytest.mark.broker
+def test_a_lab_broker_given_by_its_address_is_found(
+    kafka: dict[str, Any], topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `STEAMLAB_BOOTSTRAP` the files are those of the process that listens there."""
+    topics.offsets(kafka, topic)
+    expected = segments(topic)
+    monkeypatch.setenv("STEAMLAB_BOOTSTRAP", kafka["bootstrap.servers"])
+    assert 3 == len(expected)
+    assert expected.equals(segments(topic))
 
 
 @pytest.mark.broker
