@@ -207,6 +207,11 @@ def _why_not_settings(held: Mapping[str, str]) -> str:
             f"a delisted game's tombstone stays for {held['delete.retention.ms']} ms after its "
             "first cleaning. One second is wanted, 1000 ms; the default is a day."
         )
+    if int(held["min.compaction.lag.ms"]) > HOUR_MS:
+        return (
+            f"`min.compaction.lag.ms={held['min.compaction.lag.ms']}` keeps the cleaner away from "
+            "every price that is younger than that. Leave it at its default, 0."
+        )
     if held["message.timestamp.type"] != "CreateTime":
         return (
             "with `message.timestamp.type=LogAppendTime` the check cannot send prices of earlier "

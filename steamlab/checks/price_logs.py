@@ -65,20 +65,30 @@ def _value(price: float | None) -> bytes | None:
     return None if price is None else json.dumps({"price": price}).encode()
 
 
-def judge_compaction(lesson: Lesson, topic: str) -> Verdict:
+def judge_compaction(lesson: Lesson, topic: str, *, timeout: float = 10) -> Verdict:
     """Fill the topic with prices of several days, and look at what the cleaner leaves."""
     numbers = np.random.default_rng(ground.SEED).permutation(range(100, 500))[:40]
     games = [f"game_{number}" for number in numbers.tolist()]
     gone, changed = games[:3], games[3:7]
     _send(lesson, topic, [(game, 19.99, 90) for game in games])
     _send(lesson, topic, [(game, 9.99, 80) for game in games])
-    if not _holds(lesson, topic, lambda keys: keys.count(games[-1]) == 1, closing=70):
+    if not _holds(
+        lesson, topic, lambda keys: keys.count(games[-1]) == 1, closing=70, timeout=timeout
+    ):
         return not_yet(_still(topic, "a price that was superseded long ago"))
     _send(lesson, topic, [(game, None, 60) for game in gone])
     _send(lesson, topic, [(game, 4.99, 50) for game in changed])
-    if not _holds(lesson, topic, lambda keys: all(keys.count(g) == 1 for g in changed), closing=40):
+    if not _holds(
+        lesson,
+        topic,
+        lambda keys: all(keys.count(g) == 1 for g in changed),
+        closing=40,
+        timeout=timeout,
+    ):
         return not_yet(_still(topic, "the old prices of four games out of forty"))
-    if not _holds(lesson, topic, lambda keys: not set(gone) & set(keys), closing=30):
+    if not _holds(
+        lesson, topic, lambda keys: not set(gone) & set(keys), closing=30, timeout=timeout
+    ):
         return not_yet(_still(topic, "the tombstone of a delisted game"))
     records = lesson.read(topic)
     left = {game: price for game, price in zip(records["key"], records["price"], strict=True)}
@@ -92,10 +102,15 @@ def judge_compaction(lesson: Lesson, topic: str) -> Verdict:
 
 
 def _holds(
-    lesson: Lesson, topic: str, enough: Callable[[list[str]], bool], *, closing: float
+    lesson: Lesson,
+    topic: str,
+    enough: Callable[[list[str]], bool],
+    *,
+    closing: float,
+    timeout: float,
 ) -> bool:
     """Close the active segment again and again, and wait until the keys left are as wanted."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         _send(lesson, topic, [("game_closing", 1.0, closing)])
         closing -= 0.1  # days: younger by more than an hour
@@ -109,7 +124,7 @@ def _holds(
 
 def _still(topic: str, what: str) -> str:
     return (
-        f"ten seconds and several closed segments later, {topic} still held {what}. "
+        f"several closed segments and seconds later, {topic} still held {what}. "
         "One of your settings keeps the cleaner away; look at those that you need not set."
     )
 

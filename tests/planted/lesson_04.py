@@ -153,7 +153,7 @@ PLANTED = [
         "04.7",
         "a lag keeps prices longer",
         _with(**{"min.compaction.lag.ms": str(365 * 24 * 3600 * 1000)}),
-        hint="keeps the cleaner away",
+        hint="keeps the cleaner away from every price",
     ),
     Planted("04.7", "numbers", lambda ns, right: right | {"segment.ms": 3600000}, hint="strings"),
     Planted("04.8", "end minus begin is a count", lambda ns, right: "3", hint="not the number of"),
