@@ -153,6 +153,13 @@ def judged(book: Book) -> Iterator[Problem]:
         yield Problem(0, f"the checks are {', '.join(numbers)}; number them {book.number}.1 to .k")
 
 
+def progress(book: Book) -> Iterator[Problem]:
+    """The last code cell shows which exercises are ok."""
+    at, last = book.code[-1] if book.code else (0, None)
+    if last is None or last.source.strip() != "lesson.progress()":
+        yield Problem(at, "the last code cell is not `lesson.progress()`")
+
+
 def size(book: Book) -> Iterator[Problem]:
     """A notebook stays light."""
     if book.path.exists() and (size := book.path.stat().st_size) > MAX_BYTES:
@@ -168,6 +175,7 @@ RULES: tuple[Rule, ...] = (
     closing,
     predictions,
     judged,
+    progress,
     size,
 )
 
