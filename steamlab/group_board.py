@@ -142,6 +142,18 @@ class GroupBoard:
             time.sleep(0.05)
         return self
 
+    def catch_up(self, *, timeout: float = 60) -> GroupBoard:
+        """Wait until the group has committed the end of every partition. Raises `DeadlineError`."""
+        deadline = time.monotonic() + timeout
+        while behind := int(self.lag["lag"].sum()):
+            if time.monotonic() > deadline:
+                raise DeadlineError(
+                    f"The group {self._group!r} is {behind:,} records behind after {timeout:g} s.",
+                    repair="Look at the board: does somebody read each partition, and commit?",
+                )
+            time.sleep(0.05)
+        return self
+
     def stop(self, timeout: float = 10) -> GroupBoard:
         """End the board, and keep what it shows as an ordinary chart."""
         self._halt.set()

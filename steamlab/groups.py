@@ -64,7 +64,8 @@ def lag(
 ) -> pd.DataFrame:
     """Return how far a group is behind: topic, partition, committed, end, lag (records).
 
-    `committed` is <NA> where the group never committed; then `lag` counts from the beginning.
+    `committed` is <NA> where the group never committed; then `lag` counts from the beginning,
+    and so it does where records were deleted before the group read them.
     """
     names = [topics] if isinstance(topics, str) else list(topics)
     frame = pd.concat([offsets(kafka, name, timeout=timeout).assign(topic=name) for name in names])
@@ -78,7 +79,8 @@ def lag(
         }
     committed = [known.get((at.topic, at.partition), -1) for at in asked]
     frame["committed"] = pd.array([at if at >= 0 else None for at in committed], dtype="Int64")
-    frame["lag"] = frame["end"] - frame["committed"].fillna(frame["begin"]).astype("int64")
+    next_read = frame["committed"].fillna(-1).astype("int64").clip(lower=frame["begin"])
+    frame["lag"] = frame["end"] - next_read
     return frame[["topic", "partition", "committed", "end", "lag"]].reset_index(drop=True)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +12,28 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from steamlab import frames, topics
+from steamlab.errors import DeadlineError
+from steamlab.groups import delete_group, look_at
 
 if TYPE_CHECKING:
     from steamlab.lesson import Lesson
 
-__all__ = ["delete_until", "fill", "fresh", "held", "outlived_its_leader", "records", "some_orders"]
+__all__ = [
+    "dealt",
+    "delete_until",
+    "fill",
+    "fresh",
+    "held",
+    "outlived_its_leader",
+    "records",
+    "some_orders",
+]
 
 SEED = 20_251_121  # not the seed of any notebook
 _SHOPPERS = [f"user_{n}" for n in range(40, 70)]
+
+Dealt = dict[str, list[tuple[str, int]]]
+_dealt: dict[object, Dealt] = {}
 
 
 def fresh(
@@ -70,6 +85,59 @@ def delete_until(lesson: Lesson, topic: str, partition: int, offset: int) -> Non
     with AdminClient(lesson.kafka) as admin:
         for future in admin.delete_records([TopicPartition(topic, partition, offset)]).values():
             future.result(10)
+
+
+def dealt(
+    lesson: Lesson,
+    partitions: Mapping[str, int],
+    members: Sequence[str],
+    assignor: str,
+    *,
+    timeout: float = 60,
+) -> Dealt:
+    """Start a real group, and return what the broker says each member has; once a process.
+
+    All members subscribe to all topics, of so many partitions. What they are called is their
+    `client.id`; they live in this process.
+    """
+    asked = (lesson.prefix, *partitions.items(), *members, assignor)
+    if asked not in _dealt:
+        names = {fresh(lesson, name, partitions=n): name for name, n in partitions.items()}
+        found = _deal(lesson, list(names), members, assignor, timeout)
+        _dealt[asked] = {
+            member: sorted((names[topic], partition) for topic, partition in places)
+            for member, places in found.items()
+        }
+    return _dealt[asked]
+
+
+def _deal(
+    lesson: Lesson, names: list[str], members: Sequence[str], assignor: str, timeout: float
+) -> Mapping[str, Iterable[tuple[str, int]]]:
+    group, deadline = f"{lesson.prefix}.check.{assignor}", time.monotonic() + timeout
+    delete_group(lesson.kafka, group)
+    config = {"group.id": group, "partition.assignment.strategy": assignor}
+    wanted = {(name, p) for name in names for p in topics.offsets(lesson.kafka, name)["partition"]}
+    with contextlib.ExitStack() as stack:
+        consumers = [
+            stack.enter_context(
+                Consumer(lesson.kafka | config | {"client.id": name, "heartbeat.interval.ms": 200})
+            )
+            for name in members
+        ]
+        for consumer in consumers:
+            consumer.subscribe(names)
+        while time.monotonic() < deadline:
+            for consumer in consumers:
+                consumer.poll(0.01)
+            seen = look_at(lesson.kafka, group)
+            if seen.state == "stable" and len(seen.members) == len(members):
+                if set().union(*seen.members.values()) == wanted:
+                    return seen.members
+    raise DeadlineError(
+        f"The check's group of {len(members)} members did not settle in {timeout:g} s.",
+        repair="Run the check again when the computer is less busy.",
+    )
 
 
 def some_orders(count: int, *, seed: int = SEED) -> list[dict[str, Any]]:
