@@ -23,6 +23,13 @@ __all__ = ["Group", "delete_group", "lag", "look_at"]
 
 Place = tuple[str, int]
 
+# What a broker answers for a moment, when it has made or taken over its offsets topic.
+_MOMENTARY = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
+
 
 @dataclass(frozen=True)
 class Group:
@@ -93,8 +100,8 @@ def delete_group(kafka: Mapping[str, Any], group: str, *, timeout: float = 30) -
     deadline = time.monotonic() + timeout
     with AdminClient(dict(kafka)) as admin:
         while (reason := _try_to_delete(admin, group, timeout)) is not None:
-            is_in_use = reason.code() == KafkaError.NON_EMPTY_GROUP
-            if not is_in_use or time.monotonic() > deadline:
+            will_pass = reason.code() in {KafkaError.NON_EMPTY_GROUP, *_MOMENTARY}
+            if not will_pass or time.monotonic() > deadline:
                 raise BrokerError(
                     f"Kafka did not delete the group {group!r}: {reason.str()}.",
                     repair="Close the group's consumers first, and run it again.",
