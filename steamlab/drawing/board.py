@@ -163,18 +163,37 @@ def _lay_out(figure: go.Figure, view: BoardView, labels: list[str]) -> None:
         legend={"orientation": "h", "y": -0.12, "yanchor": "top", "x": 1, "xanchor": "right"},
     )
     figure.update_annotations(font={"size": 13, "color": _INK}, yshift=46)
-    seen = [mark for mark in view.marks if mark[0] >= begin]
-    for at, (second, words) in enumerate(seen):
-        figure.add_vline(second, line={"width": 1, "dash": "dot", "color": _INK}, row=1, col=3)
-        figure.add_annotation(
-            x=second,
-            xref="x3",
-            y=1,
-            yref="paper",
-            yshift=14 * (at % _MARK_LINES),
-            text=words,
-            showarrow=False,
-            xanchor="left",
-            yanchor="bottom",
-            font={"size": 11, "color": _INK},
-        )
+    _mark(figure, [mark for mark in view.marks if mark[0] >= begin])
+
+
+def _mark(figure: go.Figure, marks: Sequence[tuple[float, str]]) -> None:
+    """Draw lines with words on the time axis; all at once, for one by one plotly is slow."""
+    figure.layout.shapes = [
+        {
+            "type": "line",
+            "xref": "x3",
+            "x0": second,
+            "x1": second,
+            "yref": "y3 domain",
+            "y0": 0,
+            "y1": 1,
+            "line": {"width": 1, "dash": "dot", "color": _INK},
+        }
+        for second, _ in marks
+    ]
+    words = [
+        {
+            "x": second,
+            "xref": "x3",
+            "y": 1,
+            "yref": "paper",
+            "yshift": 14 * (at % _MARK_LINES),
+            "text": words,
+            "showarrow": False,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "font": {"size": 11, "color": _INK},
+        }
+        for at, (second, words) in enumerate(marks)
+    ]
+    figure.layout.annotations = [*figure.layout.annotations, *words]
