@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer
@@ -10,9 +11,11 @@ from confluent_kafka import Consumer
 from steamlab import groups
 from steamlab.checks import Verdict, exercise, ground, not_yet, ok
 from steamlab.checks.group_functions import idle, lag, members_for
+from steamlab.errors import DeadlineError
 
 if TYPE_CHECKING:
     from steamlab.lesson import Lesson
+    from steamlab.members.journal import Entry
     from steamlab.members.member import Member
 
 __all__ = ["idle", "lag", "members_for"]  # 05.8, 05.5, 05.9
@@ -193,7 +196,7 @@ def too_slow(lesson: Lesson, answer: str) -> Verdict:
     """Count in the members' notes how often each order was packed."""
     slow, fast = _packed(lesson, "Slow"), _packed(lesson, "Fast")
     twice, lost = len(slow & fast), 20 - len(slow | fast)
-    refused = any(entry["what"] == "refused" for entry in _member(lesson, "Slow").entries())
+    refused = bool(_noted(lesson, "Slow", "refused", 1))
     if twice != 10 or lost or not refused:
         return not_yet(f"{twice} orders were packed twice, {lost} never. Run the cell above again.")
     if answer == "Slow's ten orders are packed twice":
@@ -214,7 +217,13 @@ def too_slow(lesson: Lesson, answer: str) -> Verdict:
 
 
 def _packed(lesson: Lesson, name: str) -> set[str]:
-    """Return the orders that a member packed, waiting for the work that must still come."""
+    noted = _noted(lesson, name, "packed", 10 if name == "Slow" else 20)
+    return {entry["order"] for entry in noted}
+
+
+def _noted(lesson: Lesson, name: str, what: str, count: int) -> list[Entry]:
+    """Return a member's notes of a kind, waiting for so many of them, but not for ever."""
     member = _member(lesson, name)
-    member.wait_for("packed", 10 if name == "Slow" else 20, timeout=60)
-    return {entry["order"] for entry in member.entries() if entry["what"] == "packed"}
+    with suppress(DeadlineError):
+        member.wait_for(what, count, timeout=20)
+    return [entry for entry in member.entries() if entry["what"] == what]

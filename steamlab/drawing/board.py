@@ -16,7 +16,7 @@ __all__ = ["BoardView", "board_figure"]
 Place = tuple[str, int]
 _NOBODY = "#F6C7BC"
 _INK = "#57606A"
-_ROW_PX, _FRAME_PX = 30, 170
+_ROW_PX, _FRAME_PX, _LEGEND_PX = 30, 170, 24
 _SHOWN_S = 60.0
 _MARK_LINES = 3  # words that would run into each other stand one above the other
 
@@ -52,6 +52,7 @@ def board_figure(view: BoardView) -> go.Figure:
         subplot_titles=("who has it", "lag (records)", "who read it (seconds)"),
     )
     labels = dict(zip(view.places, _labels(view.places), strict=True))
+    figure.add_trace(_rows(view, list(labels.values())), row=1, col=1)
     figure.add_trace(_nobody(view, list(labels.values())), row=1, col=3)
     figure.add_trace(_lag(view, labels), row=1, col=2)
     for at, name in enumerate(view.members):
@@ -66,6 +67,19 @@ def _labels(places: Sequence[Place]) -> list[str]:
     if len({topic for topic, _ in places}) == 1:
         return [f"partition {partition}" for _, partition in places]
     return [f"{topic.rpartition('.')[2]} {partition}" for topic, partition in places]
+
+
+def _rows(view: BoardView, labels: list[str]) -> go.Scatter:
+    """Nothing to be seen: an axis without a point would not name its partitions."""
+    return go.Scatter(
+        mode="markers",
+        name="partitions",
+        showlegend=False,
+        x=[next(iter(view.members), " ")] * len(labels),
+        y=labels,
+        marker={"opacity": 0},
+        hoverinfo="skip",
+    )
 
 
 def _nobody(view: BoardView, labels: list[str]) -> go.Bar:
@@ -160,7 +174,13 @@ def _lay_out(figure: go.Figure, view: BoardView, labels: list[str]) -> None:
         bargap=0.35,
         height=_FRAME_PX + _ROW_PX * max(3, len(labels)),
         margin={"t": 92, "b": 78},
-        legend={"orientation": "h", "y": -0.12, "yanchor": "top", "x": 1, "xanchor": "right"},
+        legend={
+            "orientation": "h",
+            "y": -_LEGEND_PX / (_ROW_PX * max(3, len(labels))),
+            "yanchor": "top",
+            "x": 1,
+            "xanchor": "right",
+        },
     )
     figure.update_annotations(font={"size": 13, "color": _INK}, yshift=46)
     _mark(figure, [mark for mark in view.marks if mark[0] >= begin])
@@ -188,12 +208,27 @@ def _mark(figure: go.Figure, marks: Sequence[tuple[float, str]]) -> None:
             "y": 1,
             "yref": "paper",
             "yshift": 14 * (at % _MARK_LINES),
-            "text": words,
+            "text": text,
             "showarrow": False,
             "xanchor": "left",
             "yanchor": "bottom",
             "font": {"size": 11, "color": _INK},
         }
-        for at, (second, words) in enumerate(marks)
+        for at, (second, text) in enumerate(_together(marks))
     ]
     figure.layout.annotations = [*figure.layout.annotations, *words]
+
+
+def _together(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Say once what happened to several members within two seconds: `B, C, D start`."""
+    runs: list[tuple[float, float, str, list[str]]] = []  # first, last, what, members
+    for second, words in sorted(marks):
+        member, _, what = words.partition(" ")
+        if runs and runs[-1][2] == what and second - runs[-1][1] < 2:
+            runs[-1] = (runs[-1][0], second, what, [*runs[-1][3], member])
+        else:
+            runs.append((second, second, what, [member]))
+    return [
+        (first, f"{', '.join(names)} {what if len(names) == 1 else what.removesuffix('s')}")
+        for first, _, what, names in runs
+    ]

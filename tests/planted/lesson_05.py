@@ -48,12 +48,12 @@ def _nobody(ns, right):
 def _split_by_load(ns, right):
     """Give the next partition to whoever has least to do."""
 
-    def answer(rates, each):
+    def answer(rates, capacity):
         for members in range(1, len(rates) + 1):
             loads = [0] * members
             for rate in sorted(rates, reverse=True):
                 loads[loads.index(min(loads))] += rate
-            if max(loads) <= each:
+            if max(loads) <= capacity:
                 return members
         return 0
 
@@ -61,15 +61,15 @@ def _split_by_load(ns, right):
 
 
 def _sum_of_rates(ns, right):
-    return lambda rates, each: ceil(sum(rates) / each)
+    return lambda rates, capacity: ceil(sum(rates) / capacity)
 
 
 def _more_members(ns, right):
-    return lambda rates, each: right(rates, each) or ceil(sum(rates) / each)
+    return lambda rates, capacity: right(rates, capacity) or ceil(sum(rates) / capacity)
 
 
 def _one_a_partition(ns, right):
-    return lambda rates, each: len(rates) if right(rates, each) else 0
+    return lambda rates, capacity: len(rates) if right(rates, capacity) else 0
 
 
 PLANTED = [
