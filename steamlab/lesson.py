@@ -15,6 +15,7 @@ from steamlab.checks import Verdict, judge
 from steamlab.client import client_config
 from steamlab.errors import LessonError
 from steamlab.group_board import GroupBoard
+from steamlab.group_comparison import GroupComparison
 from steamlab.groups import delete_group
 from steamlab.kafka.cluster import Cluster
 from steamlab.live import LiveChart
@@ -120,10 +121,11 @@ class Lesson:
     def start(self, name: str, work: Callable[..., object], group: str, *arguments: Any) -> Member:
         """Run `work(me, group, *arguments)` as a process of its own, a member of the group.
 
-        A member of that name that still runs leaves first. Returns once the process has begun.
+        One of that name in the group that still runs leaves first. Returns once the process
+        has begun.
         """
         for member in self.members:
-            if member.name == name:
+            if (member.name, member.group) == (name, group):
                 member.stop()
         return self._own(Member(self.kafka, name, work, group, *arguments)).wait_for("began")
 
@@ -139,6 +141,13 @@ class Lesson:
             return [each for each in self.members if each.group == group]
 
         return self._own(GroupBoard(self.kafka, group, topics, members))
+
+    def group_comparison(self, groups: Mapping[str, str], topic: str) -> GroupComparison:
+        """Show who reads what in several groups, one above the other, until `stop()`.
+
+        `groups` maps the names to show to the groups.
+        """
+        return self._own(GroupComparison(self.kafka, groups, topic, lambda: self.members))
 
     def read(
         self,

@@ -24,7 +24,7 @@ _DIFFERS = re.compile(
     r"\b(differ\w*|var(y|ies)|live|mov(es?|ing)|depends?|your (own|machine|computer)|every run)\b",
     re.IGNORECASE,
 )
-_LIVE = ("live", "group_board")  # what moves while it is looked at
+_LIVE = ("live", "group_board", "group_comparison")  # what moves while it is looked at
 _FILLER = re.compile(r"\b(simply|just)\b", re.IGNORECASE)
 
 
