@@ -165,6 +165,7 @@ class GroupComparison:
 
     def _view(self) -> ComparisonView:
         stretches, members = self.timeline, [each.name for each in self._mine()]
+        begins = stretches.groupby("group")["begin"].min()
         return ComparisonView(
             groups=list(self._groups),
             partitions=[partition for _, partition in self._places],
@@ -172,7 +173,7 @@ class GroupComparison:
             stretches=stretches,
             unread=self.unread(),
             marks={name: list(self._marks(group)) for name, group in self._groups.items()},
-            since=stretches.groupby("group")["begin"].min().to_dict(),
+            since={str(name): float(at) for name, at in begins.items()},
             now=self.now(),
         )
 
