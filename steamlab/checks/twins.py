@@ -46,6 +46,7 @@ class Twins:
                 if partitions:
                     at = TopicPartition(self._topic, 0, commit)
                     consumer.commit(offsets=[at], asynchronous=False)
+                    consumer.resume(partitions)  # a pause outlives the rebalance
 
             old.subscribe([self._topic], on_revoke=give_away)
             found = _offsets(old.consume(read, timeout=10))[:booked]
