@@ -129,6 +129,10 @@ class GroupComparison:
             time.sleep(0.05)
         return self
 
+    def wait(self, seconds: float) -> None:
+        """Let the groups go on for a while; `stop`, or its button, ends it."""
+        self._halt.wait(seconds)
+
     def stop(self, timeout: float = 10) -> GroupComparison:
         """End it, and keep what it shows as an ordinary chart."""
         self._halt.set()

@@ -124,7 +124,8 @@ def _lay_out(figure: go.Figure, view: ComparisonView, height: int) -> None:
     count = len(view.partitions)
     figure.update_yaxes(range=[count - 0.4, -0.6], showgrid=False, ticks="", dtick=1)
     marks = [mark for each in view.marks.values() for mark in each]
-    begin = max(0.0, min((second for second, _ in marks), default=view.now) - 0.5)
+    first = min((second for second, _ in marks), default=view.now)
+    begin = round(max(0.0, first - 0.5), 2)
     figure.update_xaxes(range=[begin, max(begin + _SHORTEST_S, view.now)], col=1)
     most = float(view.unread["unread"].max()) if len(view.unread) else 0.0
     figure.update_xaxes(range=[0, max(1.0, 1.5 * most)], nticks=4, col=2)

@@ -161,7 +161,7 @@ PLANTED = [
     Planted(
         "06.3",
         "only what moves stops, in eager too",
-        lambda ns, right: "none, they are not concerned",
+        lambda ns, right: "neither",
         hint="everybody lets go of everything",
     ),
     Planted(
@@ -183,13 +183,13 @@ PLANTED = [
     Planted(
         "06.6",
         "a rebalance loses records",
-        lambda ns, right: "some orders are lost",
+        lambda ns, right: "some are lost",
         hint="A rebalance loses nothing by itself",
     ),
     Planted(
         "06.6",
         "the group knows what was booked",
-        lambda ns, right: "each order is booked once",
+        lambda ns, right: "each is booked once",
         hint="Nobody tells the next reader",
     ),
     Planted("06.7", "nobody need commit", _nothing_is_committed, hint="committed nothing"),
@@ -208,7 +208,7 @@ PLANTED = [
     Planted(
         "06.8",
         "two may have one id",
-        lambda ns, right: "both go on, and share the partitions",
+        lambda ns, right: "both go on",
         hint="one member",
     ),
     Planted("06.9", "no id is needed", _no_id, hint="says goodbye"),
