@@ -168,6 +168,7 @@ class GroupComparison:
         self.redraws += 1
 
     def _view(self) -> ComparisonView:
+        now = self.now()  # first: who still reads then reads up to the right end at least
         stretches, members = self.timeline, [each.name for each in self._mine()]
         begins = stretches.groupby("group")["begin"].min()
         return ComparisonView(
@@ -175,10 +176,10 @@ class GroupComparison:
             partitions=[partition for _, partition in self._places],
             members=list(dict.fromkeys(members)),
             stretches=stretches,
-            unread=self.unread(),
+            unread=self.unread(end=now),
             marks={name: list(self._marks(group)) for name, group in self._groups.items()},
             since={str(name): float(at) for name, at in begins.items()},
-            now=self.now(),
+            now=now,
         )
 
     def _marks(self, group: str) -> Iterator[tuple[float, str]]:

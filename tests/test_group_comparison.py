@@ -70,6 +70,11 @@ def test_the_unread_seconds_stand_beside_each_partition(view: ComparisonView) ->
     assert [["1.0 s", "0.0 s"], ["0.0 s", "0.0 s"]] == texts
 
 
+def test_all_bars_are_equally_thick(view: ComparisonView) -> None:
+    """A member of rows 0 and 5 only must not cover the rows between."""
+    assert {0.75} == {each.width for each in comparison_figure(view).data}
+
+
 def test_a_legend_names_each_member_once(view: ComparisonView) -> None:
     """Colours are the same in all groups, so one entry each is enough."""
     shown = [each.name for each in comparison_figure(view).data if each.showlegend]

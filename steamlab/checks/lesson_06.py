@@ -103,7 +103,9 @@ def who_waits(lesson: Lesson, answer: str) -> Verdict:
     if min(waits.values()) < 2:
         return not_yet(f"the times do not tell: {_spelled(waits)}. Run the race again.")
     if answer.startswith("the session timeout"):
-        return ok("in all three groups C's partitions waited for the session timeout of three s.")
+        return ok(
+            "in all three groups C's partitions waited for the session timeout, three seconds."
+        )
     if "consumer" in answer:
         return not_yet(
             f"C's partitions waited {_spelled(waits)}. Newer is not faster here: a dead member "

@@ -19,6 +19,7 @@ _INK = "#57606A"
 _PARTITION_PX, _GAP_PX, _TOP_PX, _BOTTOM_PX = 17, 54, 104, 84
 _MARK_LINES = 3  # words that would run into each other stand one above the other
 _SHORTEST_S = 10.0
+_BAR = 0.75  # of a row; plotly alone makes bars as thick as the rows of a trace lie apart
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def _nobody(view: ComparisonView, group: str, *, is_first: bool) -> go.Bar:
     begin = min(view.since.get(group, view.now), view.now)
     return go.Bar(
         orientation="h",
+        width=_BAR,
         name="nobody reads",
         legendgroup="nobody",
         showlegend=is_first,
@@ -92,6 +94,7 @@ def _bars(view: ComparisonView, group: str, member: str, color: str, *, is_first
     mine = frame[(frame["group"] == group) & (frame["member"] == member)]
     return go.Bar(
         orientation="h",
+        width=_BAR,
         name=member,
         legendgroup=member,
         showlegend=is_first,
@@ -107,6 +110,7 @@ def _unread(view: ComparisonView, group: str) -> go.Bar:
     mine = view.unread[view.unread["group"] == group]
     return go.Bar(
         orientation="h",
+        width=_BAR,
         name="unread",
         showlegend=False,
         x=mine["unread"].round(2).to_list(),
@@ -123,6 +127,7 @@ def _unread(view: ComparisonView, group: str) -> go.Bar:
 def _lay_out(figure: go.Figure, view: ComparisonView, height: int) -> None:
     count = len(view.partitions)
     figure.update_yaxes(range=[count - 0.4, -0.6], showgrid=False, ticks="", dtick=1)
+    figure.update_yaxes(title="partition", col=1)
     marks = [mark for each in view.marks.values() for mark in each]
     first = min((second for second, _ in marks), default=view.now)
     begin = round(max(0.0, first - 0.5), 2)
@@ -140,7 +145,6 @@ def _lay_out(figure: go.Figure, view: ComparisonView, height: int) -> None:
         template=template,
         autosize=True,
         barmode="overlay",
-        bargap=0.25,
         height=height,
         margin={"t": _TOP_PX, "b": _BOTTOM_PX},
         legend={"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom", "x": 0},
