@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,10 +12,9 @@ from steamlab import groups
 from steamlab.checks import Verdict, call, exercise, ground, not_yet, ok
 from steamlab.checks.callbacks import why_not_callbacks
 from steamlab.checks.crew import Crew, try_callbacks
+from steamlab.checks.race import journals_of, let_go, wait_after_kill, was_run
 from steamlab.checks.twins import Twins, restart_each
 from steamlab.checks.unread import timelines, why_not_unread
-from steamlab.members.journal import Entry
-from steamlab.members.timeline import held, timeline, unread
 
 if TYPE_CHECKING:
     from steamlab.lesson import Lesson
@@ -71,16 +70,10 @@ def flush_after_refusal(lesson: Lesson, answer: str) -> Verdict:
 @exercise("06.3")
 def eager_stops(lesson: Lesson, answer: str) -> Verdict:
     """Count in A's journal what it let go of while the group took over C's partitions."""
-    journals = _journals(lesson, "eager")
-    if not _was_run(journals):
+    journals = journals_of(lesson, "eager")
+    if not was_run(journals):
         return not_yet(_NOT_RUN)
-    had = len(held(_until(journals["A"], _time(journals["C"], "killed"))))
-    gone = sum(
-        len(entry["partitions"])
-        for entry in journals["A"]
-        if entry["what"] == "revoked"
-        and _time(journals["C"], "killed") < entry["t"] < _time(journals["B"], "frozen")
-    )
+    had, gone = let_go(journals)
     if not had or gone != had:
         return not_yet(f"A let go of {gone} of {had}: another rebalance came between. {_NOT_RUN}")
     if answer == "both":
@@ -96,10 +89,10 @@ def who_waits(lesson: Lesson, answer: str) -> Verdict:
     """Measure in each group how long C's partitions were read by nobody after its death."""
     waits = {}
     for name in ("eager", "cooperative", "consumer"):
-        journals = _journals(lesson, name)
-        if not _was_run(journals):
+        journals = journals_of(lesson, name)
+        if not was_run(journals):
             return not_yet(_NOT_RUN)
-        waits[name] = _wait_after_kill(journals)
+        waits[name] = wait_after_kill(journals)
     if min(waits.values()) < 2:
         return not_yet(f"the times do not tell: {_spelled(waits)}. Run the race again.")
     if answer.startswith("the session timeout"):
@@ -268,34 +261,6 @@ def _why_not_timeout(lesson: Lesson, settings: Mapping[str, Any], seconds: int) 
             "dies, nobody reads its partitions for all that time: stay below twenty times."
         )
     return ""
-
-
-def _journals(lesson: Lesson, name: str) -> dict[str, list[Entry]]:
-    """Return the journals of the race's last run, by member."""
-    group = f"{lesson.prefix}.{name}"
-    return {each.name: each.entries() for each in lesson.members if each.group == group}
-
-
-def _was_run(journals: Mapping[str, Sequence[Entry]]) -> bool:
-    wanted = {"A": "assigned", "B": "left", "C": "killed"}
-    whats = {name: {entry["what"] for entry in entries} for name, entries in journals.items()}
-    return all(what in whats.get(name, ()) for name, what in wanted.items())
-
-
-def _time(entries: Sequence[Entry], what: str) -> float:
-    return next(float(entry["t"]) for entry in entries if entry["what"] == what)
-
-
-def _until(entries: Sequence[Entry], end: float) -> list[Entry]:
-    return [entry for entry in entries if entry["t"] <= end]
-
-
-def _wait_after_kill(journals: Mapping[str, Sequence[Entry]]) -> float:
-    """Return the longest time for which a partition of C's was read by nobody."""
-    killed, frozen = _time(journals["C"], "killed"), _time(journals["B"], "frozen")
-    mine = held(_until(journals["C"], killed - 1e-6))
-    stretches = timeline({name: list(entries) for name, entries in journals.items()}, now=frozen)
-    return float(unread(stretches, mine, killed, frozen)["longest"].max())
 
 
 def _spelled(waits: Mapping[str, float]) -> str:
