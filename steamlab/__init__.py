@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
 __all__ = ["Lesson", "__version__"]
 
 __version__ = "0.1.0"
+
+# plotly asks for nbformat, that for jsonschema, and that compiles a grammar of web addresses:
+# a quarter of what importing a lesson costs. Absent, jsonschema only checks no such addresses.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def __getattr__(name: str) -> Any:

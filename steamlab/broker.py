@@ -23,7 +23,7 @@ from steamlab.kafka.lone import LoneCluster, end_orphans, lone_clusters
 from steamlab.kafka.node import NodeStatus
 from steamlab.kafka.state import State
 from steamlab.kafka.trouble import no_answer
-from steamlab.members import member
+from steamlab.members import orphans
 from steamlab.settings import settings
 
 __all__ = [
@@ -116,7 +116,7 @@ def down(*, timeout: float = 60) -> int:
     """
     with _lock(timeout):
         local = _local()
-        member.end_orphans()
+        orphans.end_orphans()
         return (local.stop() if local else 0) + end_orphans()
 
 
@@ -179,7 +179,7 @@ def _find_local() -> Kafka | None:
 
 
 def _start(brokers: int, deadline: float) -> Kafka:
-    member.end_orphans()
+    orphans.end_orphans()
     end_orphans()
     local = _local() or Cluster(_folder(), brokers=brokers, port=settings().port)
     local.outlive().start(timeout=max(1, deadline - time.monotonic()))

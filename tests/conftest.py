@@ -17,12 +17,12 @@ from steamlab import broker, topics
 from steamlab.client import client_config
 from tests import exercise_counts, scheduling
 
-_notebook: dict[str, Path] = {}
 _HOMES = Path(__file__).resolve().parent.parent / "build" / "test-home"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a home of its own; workers and the kernels of notebooks inherit it."""
+    config.pluginmanager.register(FreshProgress())
     if _is_worker(config):
         return
     for left in _HOMES.glob("*-*"):
@@ -33,6 +33,27 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["STEAMLAB_HOME"] = str(home)
     for name in ("STEAMLAB_PROGRESS", "STEAMLAB_LETTER"):  # the learner's, not the run's
         os.environ.pop(name, None)
+
+
+class FreshProgress:
+    """Lets each notebook begin with no exercise done: what its last cell shows is compared.
+
+    A plugin of its own, because what a conftest.py says of single tests holds below its folder.
+    """
+
+    def __init__(self) -> None:
+        self._notebook: Path | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Name another file at each notebook's first cell; its kernel, started next, inherits."""
+        if item.path.suffix != ".ipynb" or item.path == self._notebook:
+            return
+        self._notebook = item.path
+        name = "-".join(item.path.with_suffix(".json").parts[-2:])
+        progress = Path(os.environ["STEAMLAB_HOME"]) / "progress" / name
+        progress.unlink(missing_ok=True)
+        os.environ["STEAMLAB_PROGRESS"] = str(progress)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -72,18 +93,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser") and not _may_browse():
             item.add_marker(pytest.mark.skip(reason="NO CHROMIUM: the browser tests did not run"))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let each notebook begin with no exercise done: what its last cell shows is compared."""
-    if item.path.suffix != ".ipynb" or item.path == _notebook.get("path"):
-        return
-    _notebook["path"] = item.path
-    name = "-".join(item.path.with_suffix(".json").parts[-2:])
-    progress = Path(os.environ["STEAMLAB_HOME"]) / "progress" / name
-    progress.unlink(missing_ok=True)
-    os.environ["STEAMLAB_PROGRESS"] = str(progress)  # the kernel, which starts next, inherits it
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -18,7 +18,7 @@ __all__ = ["CELLS", "LabPage", "browser", "jupyter_lab"]
 
 _QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 _SILENT = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
-_SLOW_MS = 60_000  # how long a busy computer may take; what a test proves has its own deadline
+_SLOW_MS = 120_000  # how long a busy computer may take; what a test proves has its own deadline
 
 _IDLE = re.compile(r"Python 3.*\| Idle")  # the status bar; before, JupyterLab drops key strokes
 CELLS = ".jp-Notebook .jp-CodeCell"

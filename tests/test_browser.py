@@ -102,7 +102,8 @@ def test_the_lesson_runs_from_a_fresh_kernel(kafka: dict[str, Any], tmp_path: Pa
         for kind in ("stderr", "error"):
             shown = lab.page.locator(f'[data-mime-type="application/vnd.jupyter.{kind}"]')
             assert [] == shown.all_inner_texts()
-        said = " ".join(lab.page.locator(".jp-OutputArea-output").all_inner_texts())
+        # all text, also of cells that are scrolled out of sight
+        said = " ".join(lab.page.locator(".jp-OutputArea-output").all_text_contents())
         assert 2 == said.lower().count("todo:")
 
 

@@ -288,6 +288,14 @@ def test_importing_costs_nothing() -> None:
         assert "[]\n" == said.stdout, code
 
 
+def test_starting_kafka_needs_no_tables() -> None:
+    """`steamlab up`, `down` and `status` load no pandas, and a lesson no grammar of addresses."""
+    for module, heavy in (("broker", "pandas"), ("lesson", "rfc3987_syntax.syntax_helpers")):
+        code = f"import sys, steamlab.{module}; print({heavy!r} in sys.modules)"
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert "False\n" == said.stdout, said.stderr
+
+
 def test_no_machine_and_no_registry_is_named() -> None:
     """No tracked text names a path of one machine or the host of a package registry."""
     marks = ["/" + "work/", "/" + "root/", "/tm" + "p/dev", "py" + "pi.org", "python" + "hosted"]

@@ -20,7 +20,8 @@ from steamlab.errors import DeadlineError, LessonError
 from steamlab.frames import send
 from steamlab.group_board import GroupBoard
 from steamlab.groups import delete_group, lag, look_at
-from steamlab.members.member import Member, end_orphans
+from steamlab.members.member import Member
+from steamlab.members.orphans import end_orphans
 
 Start = Callable[..., Member]
 

@@ -48,7 +48,9 @@ def states(found: Progress) -> dict[str, str]:
 @pytest.mark.parametrize("path", solutions(NOTEBOOKS), ids=lambda path: path.stem)
 def test_the_checks_are_the_exercises(path: Path) -> None:
     """What is registered for a lesson, without running it, is what its notebook checks."""
-    assert sorted(exercise.number for exercise in find(read(path))) == exercises(number(path))
+    found = [exercise.number for exercise in find(read(path))]
+    by_number = sorted(found, key=lambda each: int(each.partition(".")[2]))  # 05.10 after 05.9
+    assert by_number == exercises(number(path))
 
 
 def test_nothing_is_known_at_first(file: Path, course: Path) -> None:

@@ -146,7 +146,7 @@ def test_more_partitions_are_waited_for(kafka: dict[str, Any], topic: str) -> No
     topics.wait_for_partitions(kafka, topic, 4)
     assert [0, 0, 0, 0] == topics.offsets(kafka, topic)["end"].to_list()
     with pytest.raises(DeadlineError, match=f"Waited for {topic} to have 5 partitions on broker"):
-        topics.wait_for_partitions(kafka, topic, 5, timeout=0.1)
+        topics.wait_for_partitions(kafka, topic, 5, timeout=1)
 
 
 @pytest.mark.broker

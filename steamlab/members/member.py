@@ -18,11 +18,11 @@ import psutil
 from steamlab.errors import DeadlineError, LessonError
 from steamlab.members.handover import pack
 from steamlab.members.journal import Entry, JournalReader
+from steamlab.members.orphans import MARK, owner
 from steamlab.settings import settings
 
-__all__ = ["Member", "end_orphans"]
+__all__ = ["Member"]
 
-_MARK = "steamlab.members.participant"
 _MAX_NAME = 20
 _serial = itertools.count(1)
 
@@ -56,7 +56,7 @@ class Member:
         stem.with_suffix(".work").write_bytes(given)
         self._deeds: list[Entry] = []
         self.is_frozen = False
-        command = [sys.executable, "-m", _MARK, str(stem), name, *_owner()]
+        command = [sys.executable, "-m", MARK, str(stem), name, *owner()]
         # Imports work as in the notebook; a kernel's interrupt does not reach another session.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with self._complaints.open("wb") as complaints:
@@ -180,31 +180,6 @@ class Member:
             f"Member {self.name} ended with {(told or lines or ['no word'])[-1]}.",
             repair="Its function must import what it uses, or get it as an argument.",
         )
-
-
-def end_orphans() -> int:
-    """End members whose lesson is gone, frozen ones as well; return how many there were."""
-    ended = 0
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if _MARK in words and not _is_alive(*words[-2:]):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-                ended += 1
-    return ended
-
-
-def _owner() -> list[str]:
-    """Return what tells a member's owner: this process, and when it began."""
-    me = psutil.Process()
-    return [str(me.pid), f"{me.create_time():.2f}"]
-
-
-def _is_alive(pid: str, began: str) -> bool:
-    try:
-        return abs(psutil.Process(int(pid)).create_time() - float(began)) < 60
-    except (psutil.Error, ValueError):
-        return False
 
 
 def _folder() -> Path:
