@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
-import contextvars
-import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 from confluent_kafka import KafkaException
 
 from steamlab.drawing.board import BoardView, board_figure
-from steamlab.drawing.ownership import own
-from steamlab.drawing.screen import Screen, trees
+from steamlab.drawing.picture import Picture
 from steamlab.errors import DeadlineError, LabError
 from steamlab.groups import Group, lag, look_at
 from steamlab.members.journal import Entry
-from steamlab.members.member import Member
+from steamlab.members.member import Member, journals
 from steamlab.members.timeline import held, timeline, unread
 from steamlab.topics import offsets
 
@@ -34,12 +30,9 @@ _MARKS = {
     "thawed": "thawed",
     "lost": "evicted",
 }
-_MAX_ERRORS_S = 30.0
-
-_boards: weakref.WeakSet[GroupBoard] = weakref.WeakSet()
 
 
-class GroupBoard:
+class GroupBoard(Picture):
     """Show a consumer group four times a second until `stop()`.
 
     Who has which partition, and the committed offsets, come from the broker; who read what
@@ -62,25 +55,8 @@ class GroupBoard:
             for name in self._topics
             for partition in offsets(kafka, name)["partition"]
         ]
-        self._opened, self._period = time.monotonic(), 1 / fps
-        self._halt, self._done = threading.Event(), threading.Event()
-        self.redraws = 0
-        self.error: BaseException | None = None
-        empty = board_figure(self._view(Group("dead", {}), self.lag))
-        self._screen = Screen.open(self._halt.set, empty.layout.height, empty)
-        own(self._retire)
-        _boards.add(self)
-        run = contextvars.copy_context().run  # it carries which cell an output belongs to
-        self._thread = threading.Thread(
-            target=run, args=(self._run,), name="group-board", daemon=True
-        )
-        self._thread.start()
-
-    def __repr__(self) -> str:
-        return "(group board)"
-
-    def _ipython_display_(self) -> None:
-        """It was shown where it was made."""
+        super().__init__("group board", fps)
+        self._begin(board_figure(self._view(Group("dead", {}), self.lag)))
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -102,7 +78,10 @@ class GroupBoard:
     @property
     def timeline(self) -> pd.DataFrame:
         """Who read what: topic, partition, member, begin, end (seconds since the board opened)."""
-        return self._timeline(self._journals(), time.monotonic())
+        frame = timeline(self._journals(), now=self._clock())
+        shown = pd.MultiIndex.from_frame(frame[["topic", "partition"]]).isin(self._places)
+        frame[["begin", "end"]] -= self._opened
+        return frame[shown].reset_index(drop=True)
 
     @property
     def events(self) -> pd.DataFrame:
@@ -115,10 +94,6 @@ class GroupBoard:
         ]
         frame = pd.DataFrame(rows, columns=["second", "member", "what", "partitions"])
         return frame.sort_values("second", ignore_index=True)
-
-    def now(self) -> float:
-        """Return the seconds since the board opened: a mark to measure `unread` from."""
-        return time.monotonic() - self._opened
 
     def unread(self, begin: float, end: float | None = None) -> pd.DataFrame:
         """Return how long nobody read each partition: topic, partition, unread, longest (seconds).
@@ -154,47 +129,17 @@ class GroupBoard:
             time.sleep(0.05)
         return self
 
-    def stop(self, timeout: float = 10) -> GroupBoard:
-        """End the board, and keep what it shows as an ordinary chart."""
-        self._halt.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
-        if self._screen is not None:
-            self._screen.freeze_again()
-        return self
-
-    def _retire(self) -> None:
-        self.stop()
-        if self._screen is not None:
-            self._screen.close()
-
-    def _run(self) -> None:
-        answered = time.monotonic()
-        while not self._halt.is_set():
-            began = time.monotonic()
-            try:
-                self._draw()
-                answered = time.monotonic()
-            except (KafkaException, LabError):
-                self._say_away()
-                if time.monotonic() - answered > _MAX_ERRORS_S:
-                    break
-            except Exception as error:  # a thread has nobody to raise to: the status line says it
-                self.error = error
-                break
-            self._halt.wait(max(0.05, began + self._period - time.monotonic()))
-        self._finish()
-
-    def _draw(self) -> None:
-        group, behind = self._look(), self.lag
-        if self._screen is not None:
-            self._screen.draw(*trees(board_figure(self._view(group, behind))))
-            self._screen.say("moves", self._status(group, behind))
-        self.redraws += 1
+    def picture(self) -> tuple[go.Figure, str] | None:
+        """Return the board as it is now, and the group's state in words."""
+        try:
+            group, behind = self._look(), self.lag
+        except (KafkaException, LabError):
+            return None
+        return board_figure(self._view(group, behind)), self._status(group, behind)
 
     def _view(self, group: Group, behind: pd.DataFrame) -> BoardView:
-        now, journals = time.monotonic(), self._journals()
-        stretches = self._timeline(journals, now)
+        now, journals = self.now(), self._journals()
+        stretches = self.timeline
         return BoardView(
             places=self._places,
             members=list(journals),
@@ -203,14 +148,8 @@ class GroupBoard:
             stretches=stretches,
             marks=self._marks(journals),
             since=float(stretches["begin"].min()) if len(stretches) else None,
-            now=now - self._opened,
+            now=now,
         )
-
-    def _timeline(self, journals: Mapping[str, Sequence[Entry]], now: float) -> pd.DataFrame:
-        frame = timeline(journals, now=now)
-        shown = pd.MultiIndex.from_frame(frame[["topic", "partition"]]).isin(self._places)
-        frame[["begin", "end"]] -= self._opened
-        return frame[shown].reset_index(drop=True)
 
     def _marks(self, journals: Mapping[str, Sequence[Entry]]) -> list[tuple[float, str]]:
         return [
@@ -221,13 +160,7 @@ class GroupBoard:
         ]
 
     def _journals(self) -> dict[str, list[Entry]]:
-        """Return what each member wrote since the board opened; who came twice, in one list."""
-        found: dict[str, list[Entry]] = {}
-        for member in self._members():
-            entries = member.entries()
-            if not entries or entries[-1]["t"] >= self._opened:
-                found.setdefault(member.name, []).extend(entries)
-        return found
+        return journals(self._members(), since=self._opened, until=self._clock())
 
     def _is_unsettled(self, names: Sequence[str] | None) -> str | None:
         """Say what is still missing, or nothing."""
@@ -256,25 +189,3 @@ class GroupBoard:
             f"Group {self._group}: {state}, {count} member{'' if count == 1 else 's'}, "
             f"{int(behind['lag'].sum()):,} records behind"
         )
-
-    def _say_away(self) -> None:
-        if self._screen is not None:
-            self._screen.say("away", "Kafka does not answer. The board waits.")
-
-    def _finish(self) -> None:
-        try:
-            if self._screen is not None:
-                if self.error is not None:
-                    self._screen.say("failed", f"The board stopped: {self.error}")
-                else:
-                    self._screen.say("done", f"Group {self._group}: as it was at the end")
-                self._screen.freeze()
-        finally:
-            self._done.set()
-
-
-@atexit.register
-def _stop_all() -> None:
-    """Let the threads end before the interpreter goes."""
-    for board in list(_boards):
-        board.stop(timeout=2)

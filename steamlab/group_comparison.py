@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
-import contextvars
-import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from steamlab.drawing.comparison import ComparisonView, comparison_figure
-from steamlab.drawing.ownership import own
-from steamlab.drawing.screen import Screen, trees
+from steamlab.drawing.picture import Picture
 from steamlab.errors import DeadlineError
 from steamlab.members.journal import Entry
-from steamlab.members.member import Member
+from steamlab.members.member import Member, journals
 from steamlab.members.timeline import held, timeline, unread
 from steamlab.topics import offsets
 
@@ -32,10 +28,8 @@ _MARKS = {
     "thawed": "thawed",
 }
 
-_comparisons: weakref.WeakSet[GroupComparison] = weakref.WeakSet()
 
-
-class GroupComparison:
+class GroupComparison(Picture):
     """Draw who reads what in several groups, one above the other, until `stop()`.
 
     `groups` maps the names to show to the groups; `members` gives all members, as they come.
@@ -53,26 +47,8 @@ class GroupComparison:
     ) -> None:
         self._groups, self._members = dict(groups), members
         self._places = [(topic, int(number)) for number in offsets(kafka, topic)["partition"]]
-        self._opened, self._period = time.monotonic(), 1 / fps
-        self._ended: float | None = None
-        self._halt = threading.Event()
-        self.redraws = 0
-        self.error: BaseException | None = None
-        empty = comparison_figure(self._view())
-        self._screen = Screen.open(self._halt.set, empty.layout.height, empty)
-        own(self._retire)
-        _comparisons.add(self)
-        run = contextvars.copy_context().run  # it carries which cell an output belongs to
-        self._thread = threading.Thread(
-            target=run, args=(self._run,), name="group-comparison", daemon=True
-        )
-        self._thread.start()
-
-    def __repr__(self) -> str:
-        return "(group comparison)"
-
-    def _ipython_display_(self) -> None:
-        """It was shown where it was made."""
+        super().__init__("group comparison", fps)
+        self._begin(comparison_figure(self._view()))
 
     @property
     def timeline(self) -> pd.DataFrame:
@@ -93,10 +69,6 @@ class GroupComparison:
         ]
         columns = ["second", "group", "member", "what", "partitions"]
         return pd.DataFrame(rows, columns=columns).sort_values("second", ignore_index=True)
-
-    def now(self) -> float:
-        """Return the seconds since it opened, and after `stop` those until then."""
-        return (self._ended or time.monotonic()) - self._opened
 
     def unread(self, begin: float | None = None, end: float | None = None) -> pd.DataFrame:
         """Return how long nobody read: group, topic, partition, unread, longest (seconds).
@@ -133,39 +105,9 @@ class GroupComparison:
         """Let the groups go on for a while; `stop`, or its button, ends it."""
         self._halt.wait(seconds)
 
-    def stop(self, timeout: float = 10) -> GroupComparison:
-        """End it, and keep what it shows as an ordinary chart."""
-        self._halt.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
-        if self._screen is not None:
-            self._screen.freeze_again()
-        return self
-
-    def _retire(self) -> None:
-        self.stop()
-        if self._screen is not None:
-            self._screen.close()
-
-    def _run(self) -> None:
-        try:
-            while not self._halt.is_set():
-                began = time.monotonic()
-                self._draw()
-                self._halt.wait(max(0.05, began + self._period - time.monotonic()))
-            self._ended = time.monotonic()
-            self._draw()
-        except Exception as error:  # a thread has nobody to raise to: the status line says it
-            self.error = error
-        finally:
-            self._ended = self._ended or time.monotonic()
-            self._finish()
-
-    def _draw(self) -> None:
-        if self._screen is not None:
-            self._screen.draw(*trees(comparison_figure(self._view())))
-            self._screen.say("moves", f"{self.now():.0f} s")
-        self.redraws += 1
+    def picture(self) -> tuple[go.Figure, str]:
+        """Return the groups as they are now, and how long it has been."""
+        return comparison_figure(self._view()), f"{self.now():.0f} s"
 
     def _view(self) -> ComparisonView:
         now = self.now()  # first: who still reads then reads up to the right end at least
@@ -194,17 +136,11 @@ class GroupComparison:
         return [member for member in self._members() if member.group in groups]
 
     def _journals(self, group: str) -> dict[str, list[Entry]]:
-        """Return what a group's members wrote since it opened; who came twice, in one list."""
-        found: dict[str, list[Entry]] = {}
-        until = self._ended or time.monotonic()
-        for member in self._mine():
-            seen = [at for at in member.entries() if self._opened <= at["t"] <= until]
-            if member.group == group and seen:
-                found.setdefault(member.name, []).extend(seen)
-        return found
+        mine = [member for member in self._mine() if member.group == group]
+        return journals(mine, since=self._opened, until=self._clock())
 
     def _timeline(self, group: str) -> pd.DataFrame:
-        frame = timeline(self._journals(group), now=self._ended or time.monotonic())
+        frame = timeline(self._journals(group), now=self._clock())
         frame[["begin", "end"]] -= self._opened
         return frame[frame["topic"] == self._places[0][0]].reset_index(drop=True)
 
@@ -217,17 +153,3 @@ class GroupComparison:
             is_complete = sum(sizes) == len(self._places) == len(set().union(*shares))
             if running and not (is_complete and sizes[-1] - sizes[0] <= 1):
                 yield f"in {name!r} the running members have {sizes}"
-
-    def _finish(self) -> None:
-        if self._screen is None:
-            return
-        if self.error is not None:
-            self._screen.say("failed", f"The picture stopped: {self.error}")
-        self._screen.freeze()
-
-
-@atexit.register
-def _stop_all() -> None:
-    """Let the threads end before the interpreter goes."""
-    for comparison in list(_comparisons):
-        comparison.stop(timeout=2)

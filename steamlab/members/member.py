@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from steamlab.members.journal import Entry, JournalReader
 from steamlab.members.orphans import MARK, owner
 from steamlab.settings import settings
 
-__all__ = ["Member"]
+__all__ = ["Member", "journals"]
 
 _MAX_NAME = 20
 _serial = itertools.count(1)
@@ -180,6 +180,19 @@ class Member:
             f"Member {self.name} ended with {(told or lines or ['no word'])[-1]}.",
             repair="Its function must import what it uses, or get it as an argument.",
         )
+
+
+def journals(members: Iterable[Member], *, since: float, until: float) -> dict[str, list[Entry]]:
+    """Return the journals of members that did something from `since` to `until`, by name.
+
+    Who came twice has one list; what a member wrote before `since` is in it too.
+    """
+    found: dict[str, list[Entry]] = {}
+    for member in members:
+        entries = [entry for entry in member.entries() if entry["t"] <= until]
+        if not entries or entries[-1]["t"] >= since:
+            found.setdefault(member.name, []).extend(entries)
+    return found
 
 
 def _folder() -> Path:
