@@ -1,0 +1,230 @@
+"""A batch as columns: what it adds to the cells at once, and the facts that it brings."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from steamlab.events import cents
+from steamlab.processor.cells import Names, Rows, to_codes
+from steamlab.processor.facts import (
+    ADDED,
+    BOUGHT,
+    CARTED,
+    PAID,
+    REMOVED,
+    TAKEN_OUT,
+    VIEWED,
+    WISHED,
+    CartFact,
+    Columns,
+)  # fmt: skip
+from steamlab.processor.families import (
+    ALL_TOPICS,
+    FAMILIES,
+    FAMILY,
+    HOUR,
+    NEVER_MS,
+    Family,
+    watermark,
+)  # fmt: skip
+from steamlab.processor.intake import Admitted
+from steamlab.processor.pairs import GAME_BITS
+from steamlab.processor.recent import FOUND, LATE_VIEWER, LATE_VISIT, OTHER, SEARCH, VIEW
+from steamlab.processor.users import Users
+
+__all__ = ["Batch"]
+
+_VIEWS, _WISHES, _CARTS, _PURCHASES, _SEARCHES = range(5)
+
+
+class Batch:
+    """The accepted events of a batch, kind by kind: `user`, `game` and `time` are columns of each.
+
+    `clocks` are those before the batch; families of one topic judge each event by that topic's
+    newest time before it, those of several topics by the watermark before the batch.
+    """
+
+    def __init__(
+        self, found: Admitted, users: Users, games: Names, clocks: Mapping[str, int], grace_ms: int
+    ) -> None:
+        self.rows, self.late = Rows(games), Counter[str]()
+        self._grace_ms, self._events = grace_ms, found.events
+        self._base = {family.name: watermark(clocks, family.topics) for family in FAMILIES}
+        self.time = [np.array(times, np.int64) for times in found.times]
+        self._met = [
+            np.maximum.accumulate(np.concatenate([[clocks[topic]], times]))[:-1]
+            for topic, times in zip(ALL_TOPICS, self.time, strict=True)
+        ]
+        self.user = [to_codes(users, [each.user_id for each in kind]) for kind in found.events]
+        self.game = [
+            to_codes(games, [each.game_id for each in kind])
+            if code <= _CARTS
+            else np.zeros(len(kind), np.int64)
+            for code, kind in enumerate(found.events)
+        ]
+        self._is_added = [
+            np.array([each.action == "added" for each in found.events[kind]], bool)
+            if kind in (_WISHES, _CARTS)
+            else np.empty(0, bool)
+            for kind in (_VIEWS, _WISHES, _CARTS)
+        ]
+        self._take_lines(games)
+
+    def _take_lines(self, games: Names) -> None:
+        """Take the orders apart; a game that is twice in an order is one line."""
+        orders = []
+        for order in self._events[_PURCHASES]:
+            paid: dict[str, int] = {}
+            for line in order.games:
+                paid[line.game_id] = paid.get(line.game_id, 0) + cents(line.price)
+            orders.append(paid)
+        self._line_order = np.repeat(np.arange(len(orders)), [len(paid) for paid in orders])
+        self._line_game = to_codes(games, [game for paid in orders for game in paid])
+        self._line_cents = [amount for paid in orders for amount in paid.values()]
+
+    def is_final(self, name: str, bucket: Any) -> Any:
+        """Say whether a cell was final before the batch."""
+        return self._base[name] >= FAMILY[name].settled_ms(bucket) + self._grace_ms
+
+    def count(self) -> None:
+        """Add what needs no memory: an event's own numbers, in its own bucket."""
+        self._count_orders()
+        self._count_lines()
+        views, wishes, searches = self.time[_VIEWS], self.time[_WISHES], self.time[_SEARCHES]
+        self._count("views_day", _VIEWS, views)
+        self._count("views", _VIEWS, views, self.rows.games(self.game[_VIEWS]))
+        is_added, game = self._is_added[_WISHES], self.rows.games(self.game[_WISHES])
+        self._count("wish_added", _WISHES, wishes, game, chosen=is_added)
+        self._count("wish_removed", _WISHES, wishes, game, chosen=~is_added)
+        terms = [_term(each.search_query) for each in self._events[_SEARCHES]]
+        is_asked = np.array([term != "" for term in terms], bool)
+        self._count("terms", _SEARCHES, searches, self.rows.names(terms), chosen=is_asked)
+
+    def _count_orders(self) -> None:
+        time, orders = self.time[_PURCHASES], self._events[_PURCHASES]
+        region = self.rows.names([order.region for order in orders])
+        paid = [cents(order.total_amount) for order in orders]
+        is_paid = np.array([amount > 0 for amount in paid], bool)
+        for name in ("minute", "rolling"):
+            self._count(f"orders_{name}", _PURCHASES, time)
+            self._count(f"revenue_{name}", _PURCHASES, time, cents=paid)
+        self._count("orders_hour", _PURCHASES, time, region)
+        self._count("paid_hour", _PURCHASES, time, chosen=is_paid)
+        self._count("revenue_hour", _PURCHASES, time, region, cents=paid)
+        self._count("orders_day", _PURCHASES, time)
+        self._count("sessions_orders", _PURCHASES, time)
+        self._count("sessions_revenue", _PURCHASES, time, cents=paid)
+
+    def _count_lines(self) -> None:
+        time, of = self.time[_PURCHASES][self._line_order], self._line_order
+        game = self.rows.games(self._line_game)
+        self._count("lines_day", _PURCHASES, time, of=of)
+        self._count("lines", _PURCHASES, time, game, of=of)
+        self._count("lines_revenue", _PURCHASES, time, game, cents=self._line_cents, of=of)
+
+    def _count(
+        self,
+        name: str,
+        kind: int,
+        time: Columns,
+        dims: Any = "",
+        *,
+        cents: list[int] | None = None,
+        chosen: Any = None,
+        of: Columns | None = None,
+    ) -> None:
+        """Add a row for each event that is in time; `of` says to which event a line belongs."""
+        family = FAMILY[name]
+        is_in_time = self._is_in_time(family, kind, time, of)
+        if chosen is not None:
+            self.late[name] += int((chosen & ~is_in_time).sum())
+            is_in_time &= chosen
+        else:
+            self.late[name] += int((~is_in_time).sum())
+        kept = dims if isinstance(dims, str) else dims[is_in_time]
+        if cents is None:
+            self.rows.add(name, time[is_in_time], kept)
+        else:
+            amounts = [each for each, is_kept in zip(cents, is_in_time, strict=True) if is_kept]
+            self.rows.add_money(name, time[is_in_time], kept, amounts)
+
+    def _is_in_time(self, family: Family, kind: int, time: Columns, of: Columns | None) -> Any:
+        met: Any = self._met[kind] if len(family.topics) == 1 else self._base[family.name]
+        if of is not None and len(family.topics) == 1:
+            met = met[of]
+        settled = family.settled_ms(family.bucket(time))
+        return met < settled + self._grace_ms
+
+    def recent(self) -> Columns:
+        """Return the rows for `Recent`: user, time, kind, game of every event.
+
+        What is so old that its neighbours may be forgotten is left out, and counted as late.
+        """
+        views = self._events[_VIEWS]
+        what = np.full(sum(map(len, self.time)), OTHER)
+        what[: len(views)] = [FOUND if each.source == "search" else VIEW for each in views]
+        what[len(what) - len(self.time[_SEARCHES]) :] = SEARCH
+        time = np.concatenate(self.time)
+        in_time = self._is_in_time(FAMILY["views"], _VIEWS, self.time[_VIEWS], None)
+        kind = what.copy()
+        kind[: len(views)] += LATE_VIEWER * ~in_time
+        is_late = self.is_final("sessions", FAMILY["sessions"].bucket(time))
+        kind += LATE_VISIT * is_late
+        is_kept = time >= self.recent_ms
+        self.late["viewers"] += int((~in_time).sum())
+        self.late["sessions"] += int(is_late.sum())
+        self.late["searches"] += int((~is_kept & (what == SEARCH)).sum())
+        rows = np.stack([np.concatenate(self.user), time, kind, np.concatenate(self.game)])
+        return rows[:, is_kept]
+
+    @property
+    def recent_ms(self) -> int:
+        """Since when all facts of recent things are known."""
+        return max(self._base["sessions"] - self._grace_ms - 2 * HOUR, NEVER_MS)
+
+    def pair_facts(self) -> tuple[Columns, Columns]:
+        """Return the facts of pairs: the pairs, and what happened to them when."""
+        parts = [(self.user[_VIEWS], self.game[_VIEWS], self.time[_VIEWS] * 8 + VIEWED)]
+        added = self._is_added[_WISHES]
+        wished = self.time[_WISHES] * 8 + WISHED
+        parts.append((self.user[_WISHES][added], self.game[_WISHES][added], wished[added]))
+        action = np.where(self._is_added[_CARTS], CARTED, REMOVED)
+        parts.append((self.user[_CARTS], self.game[_CARTS], self.time[_CARTS] * 8 + action))
+        of = self._line_order
+        bought = self.time[_PURCHASES][of] * 8 + BOUGHT
+        parts.append((self.user[_PURCHASES][of], self._line_game, bought))
+        user, game, fact = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        return (user << GAME_BITS) | game, fact
+
+    def cart_facts(self) -> list[tuple[int, CartFact]]:
+        """Return the facts of users' carts, without those that come for a cart that is final."""
+        action = np.where(self._is_added[_CARTS], ADDED, TAKEN_OUT)
+        fact = (self.time[_CARTS] * 4 + action).tolist()
+        games = [(game,) for game in self.game[_CARTS].tolist()]
+        moved = zip(fact, games, strict=True)
+        facts: list[Any] = list(zip(self.user[_CARTS].tolist(), moved, strict=True))
+        ends = np.searchsorted(self._line_order, np.arange(len(self.time[_PURCHASES]) + 1))
+        lines = self._line_game.tolist()
+        bought = (self.time[_PURCHASES] * 4 + PAID).tolist()
+        for place, user in enumerate(self.user[_PURCHASES].tolist()):
+            games_of = tuple(lines[ends[place] : ends[place + 1]])
+            facts.append((user, (bought[place], games_of)))
+        family = FAMILY["carts_created"]
+        kept = [
+            each
+            for each in facts
+            if not self.is_final("carts_created", family.bucket(each[1][0] >> 2))
+        ]
+        self.late["carts_created"] += len(facts) - len(kept)
+        return kept
+
+
+@lru_cache(100_000)
+def _term(query: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", query).casefold().split())

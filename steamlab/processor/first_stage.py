@@ -1,0 +1,208 @@
+"""The first stage: events of one input partition become partial cells, and state to go on from.
+
+    stage = FirstStage()
+    output = stage.process(messages)
+
+What goes into one transaction: `output.cells` to `analytics.partials`, `output.changelog` to the
+state's topic, `output.refused` to the dead letter topic, and the batch's offsets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from steamlab.events import Decoded, decode
+from steamlab.processor.batch import Batch
+from steamlab.processor.cells import Cells, Counts, Names, to_codes
+from steamlab.processor.changelog import Changelog, Clock, FactsRecord, RecentRecord
+from steamlab.processor.facts import FORGOTTEN
+from steamlab.processor.families import (
+    ALL_TOPICS,
+    DAY,
+    FAMILY,
+    GRACE_MS,
+    HOUR,
+    NEVER_MS,
+    watermark,
+)  # fmt: skip
+from steamlab.processor.intake import Admitted, Intake, Refusal
+from steamlab.processor.pairs import GAME_BITS, Carts, Pairs
+from steamlab.processor.recent import Recent
+from steamlab.processor.users import Users
+
+__all__ = ["FirstStage", "Message", "Output"]
+
+
+class Message(NamedTuple):
+    """A record of an input topic."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Any = None
+    arrived_ms: int = 2**50
+
+
+@dataclass
+class Output:
+    """What a batch changed. `cells` are whole buckets, None for those that are final and forgotten.
+
+    `clocks` are the newest times of each topic; `newest_ms` that of all of them. `late` counts
+    contributions, by family, that came when their cell was final.
+    """
+
+    cells: dict[tuple[str, int], Counts | None] = field(default_factory=dict)
+    clocks: dict[str, int] = field(default_factory=dict)
+    changelog: dict[str, bytes | None] = field(default_factory=dict)
+    refused: list[Refusal] = field(default_factory=list)
+    late: Counter[str] = field(default_factory=Counter)
+    accepted: int = 0
+    duplicates: int = 0
+    tombstones: int = 0
+
+
+class FirstStage:
+    """Count one input partition: all five topics' partitions of one number.
+
+    A cell is changed until the watermark of its topics has passed its end, the horizon of its
+    metric, and `grace_ms`; what comes later is counted as late. Events older than `admitted_ms`
+    behind the slowest topic are refused as too old: nothing knows any more whether they are new.
+    """
+
+    def __init__(self, *, grace_ms: int = GRACE_MS, admitted_ms: int = DAY) -> None:
+        self.grace_ms = grace_ms
+        self.admitted_ms = max(admitted_ms, grace_ms) + 2 * HOUR
+        self.clocks = dict.fromkeys(ALL_TOPICS, NEVER_MS)
+        self.cells = Cells()
+        self._intake, self._recent, self._pairs, self._carts = Intake(), Recent(), Pairs(), Carts()
+        self._users, self._games = Users(), Names()
+        self._games[""]
+        self._changelog = Changelog(lambda: self._users.names, self._games)
+        self._swept_ms = NEVER_MS
+
+    def process(self, messages: Iterable[Message], *, idle: Collection[str] = ()) -> Output:
+        """Decode, validate and count a batch. Topics in `idle` do not hold the watermark back."""
+        return self.process_decoded(
+            (
+                decode(value, key=key, topic=topic, headers=headers, arrived_ms=arrived_ms)
+                for topic, key, value, headers, arrived_ms in messages
+            ),
+            idle=idle,
+        )
+
+    def process_decoded(self, batch: Iterable[Decoded], *, idle: Collection[str] = ()) -> Output:
+        """Count a batch of decoded records."""
+        found = self._intake.admit(batch, floor_ms=self._floor_ms())
+        output = Output(
+            refused=found.refused,
+            accepted=sum(map(len, found.times)),
+            duplicates=found.duplicates,
+            tombstones=found.tombstones,
+        )
+        output.late["too_old"] += found.too_old
+        if output.accepted:
+            self._count(found, output)
+        self._advance(found, idle)
+        if watermark(self.clocks, ALL_TOPICS) - self._swept_ms >= HOUR:
+            self._sweep(output)
+        output.clocks = dict(self.clocks)
+        output.changelog["clock"] = msgspec.msgpack.encode(Clock(self.clocks, self._swept_ms))
+        return output
+
+    def _count(self, found: Admitted, output: Output) -> None:
+        """Put the batch's facts in, and what changes by them into the cells."""
+        batch = Batch(found, self._users, self._games, self.clocks, self.grace_ms)
+        batch.count()
+        recent, (pair, fact), carts = batch.recent(), batch.pair_facts(), batch.cart_facts()
+        self._users.see(np.concatenate(batch.user), np.concatenate(batch.time))
+        self._recent.add(recent, batch.rows, len(self._users.names))
+        self._pairs.add(pair, fact, batch.rows)
+        self._carts.add(carts, batch.rows)
+        output.late += batch.late
+        changed = self.cells.merge(batch.rows.sums(), batch.is_final, output.late)
+        output.cells = {key: dict(counts) for key, counts in changed.items()}
+        output.changelog |= self._changelog.facts(pair, fact, carts)
+        newest_ms = max(max(times) for times in found.times if times)
+        output.changelog |= self._changelog.recent(recent, found.identities, newest_ms)
+
+    def _floor_ms(self) -> int:
+        return watermark(self.clocks, ALL_TOPICS) - self.admitted_ms
+
+    def _advance(self, found: Admitted, idle: Collection[str]) -> None:
+        """Move the clocks on: idle topics go with the newest of the others."""
+        for topic, times in zip(ALL_TOPICS, found.times, strict=True):
+            if times:
+                self.clocks[topic] = max(self.clocks[topic], *times)
+        newest = max(self.clocks.values())
+        self.clocks.update((topic, newest) for topic in idle)
+
+    def _sweep(self, output: Output) -> None:
+        """Forget what no event that is still admitted can touch, and delete its records."""
+        self._swept_ms = watermark(self.clocks, ALL_TOPICS)
+        self._forget()
+        for key in self.cells.forget(self._is_final):
+            output.cells[key] = None
+        floor_ms = self._floor_ms()
+        output.changelog |= self._changelog.forget(
+            recent_ms=floor_ms, facts_ms=floor_ms - FORGOTTEN - DAY, living=self._pairs.facts
+        )
+
+    def _forget(self) -> None:
+        recent_ms = self._swept_ms - self.grace_ms - 2 * HOUR
+        floor_ms = self._swept_ms - self.admitted_ms
+        self._recent.forget(recent_ms)
+        self._carts.forget(recent_ms)
+        self._intake.forget(floor_ms)
+        self._pairs.forget(floor_ms)
+        self._users.forget((floor_ms - FORGOTTEN) // DAY * DAY)
+
+    def _is_final(self, name: str, bucket: int) -> bool:
+        family = FAMILY[name]
+        closed_ms: int = family.settled_ms(bucket) + self.grace_ms
+        return watermark(self.clocks, family.topics) >= closed_ms
+
+    def restore(
+        self, changelog: Mapping[str, bytes | None], cells: Mapping[tuple[str, int], Counts | None]
+    ) -> None:
+        """Put back what the last batches wrote: the newest record of each key."""
+        clock = changelog.get("clock")
+        if clock is not None:
+            found = msgspec.msgpack.decode(clock, type=Clock)
+            self.clocks, self._swept_ms = found.topics, found.swept_ms
+        numbered = [(int(key.partition("|")[2]), key) for key in changelog if "|" in key]
+        for _, key in sorted(numbered):
+            value = changelog[key]
+            if value is not None and key.startswith("facts"):
+                self._restore_facts(key, msgspec.msgpack.decode(value, type=FactsRecord))
+            elif value is not None:
+                self._restore_recent(key, msgspec.msgpack.decode(value, type=RecentRecord))
+        self._forget()
+        self.cells.counts = {key: dict(each) for key, each in cells.items() if each is not None}
+
+    def _restore_facts(self, key: str, record: FactsRecord) -> None:
+        users, games = to_codes(self._users, record.users), to_codes(self._games, record.games)
+        user = users[np.frombuffer(record.pair_user, np.int64)]
+        fact = np.frombuffer(record.pair_fact, np.int64)
+        pair = (user << GAME_BITS) | games[np.frombuffer(record.pair_game, np.int64)]
+        self._users.see(user, fact >> 3)
+        self._pairs.add(pair, fact)
+        self._carts.add(
+            (int(users[who]), (when, tuple(games[what].tolist())))
+            for who, when, what in record.carts
+        )
+        self._changelog.note_facts(key, pair, fact)
+
+    def _restore_recent(self, key: str, record: RecentRecord) -> None:
+        users, games = to_codes(self._users, record.users), to_codes(self._games, record.games)
+        rows = np.frombuffer(record.rows, np.int64).reshape(4, -1).copy()
+        rows[0], rows[3] = users[rows[0]], games[rows[3]]
+        self._users.see(rows[0], rows[1])
+        self._recent.put(rows)
+        self._intake.remember(record.identities)
+        self._changelog.note_recent(key, record.newest_ms)

@@ -1,0 +1,127 @@
+"""The facts that are kept for long: of each pair of a user and a game, and of each user's cart."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from steamlab.processor.cells import Rows
+from steamlab.processor.facts import FORGOTTEN, CartFact, Columns, cart_cells, carts, pair_cells
+from steamlab.processor.families import DAY
+
+__all__ = ["GAME_BITS", "Carts", "Pairs"]
+
+GAME_BITS = 24  # a pair is user << 24 | game
+
+
+class Pairs:
+    """Each pair's facts, sorted; they are dropped 30 days after the last one."""
+
+    def __init__(self) -> None:
+        self.facts: dict[int, tuple[int, ...]] = {}
+        self._by_day: defaultdict[int, list[Columns]] = defaultdict(list)
+
+    def add(self, pair: Columns, fact: Columns, rows: Rows | None = None) -> None:
+        """Put facts in, and what changes by that into the rows; without rows only put them in."""
+        if not len(pair):
+            return
+        order = np.lexsort((fact, pair))
+        pair, fact = pair[order], fact[order]
+        starts = np.flatnonzero(np.diff(pair, prepend=pair[:1] - 1))
+        pairs, bounds, all_facts = pair[starts].tolist(), starts.tolist(), fact.tolist()
+        known, first_views = self.facts, []
+        plus: list[Any] = []
+        minus: list[Any] = []
+        for key, low, high in zip(pairs, bounds, [*bounds[1:], len(all_facts)], strict=True):
+            new, before = tuple(all_facts[low:high]), known.get(key)
+            if before is None:
+                known[key] = new
+                if _only_views(new):
+                    first_views.append(new[0] >> 3)
+                else:
+                    plus += pair_cells(new)
+            elif _only_repeats(before, new):
+                known[key] = before + new
+            else:
+                known[key] = after = tuple(sorted(before + new))
+                minus += pair_cells(before)
+                plus += pair_cells(after)
+        self._note_days(pair, fact)
+        if rows is not None:
+            for family in ("viewed", "viewed_day"):
+                rows.add(family, np.array(first_views, np.int64))
+            rows.extend(plus, +1)
+            rows.extend(minus, -1)
+
+    def _note_days(self, pair: Columns, fact: Columns) -> None:
+        """Note on which day a pair may have had its last fact, for the sweep."""
+        days = (fact >> 3) // DAY
+        for day in np.unique(days).tolist():
+            self._by_day[day].append(pair[days == day])
+
+    def forget(self, floor_ms: int) -> None:
+        """Drop the pairs that no event after `floor_ms` can belong to."""
+        limit = floor_ms - FORGOTTEN
+        for day in [day for day in self._by_day if (day + 1) * DAY <= limit]:
+            for key in np.concatenate(self._by_day.pop(day)).tolist():
+                facts = self.facts.get(key)
+                if facts is not None and facts[-1] >> 3 < limit:
+                    del self.facts[key]
+
+
+def _only_views(new: tuple[int, ...]) -> bool:
+    """Whether there are only views, of one life: the first is what counts."""
+    for fact in new:
+        if fact & 7:
+            return False
+    return (new[-1] >> 3) - (new[0] >> 3) <= FORGOTTEN
+
+
+def _only_repeats(before: tuple[int, ...], new: tuple[int, ...]) -> bool:
+    """Whether there are only views, soon after a view: they change no cell."""
+    last = before[-1]
+    return not last & 7 and new[0] >= last and _only_views((last, *new))
+
+
+class Carts:
+    """Each user's cart facts, sorted; they are dropped when the cart is closed for good."""
+
+    def __init__(self) -> None:
+        self.logs: dict[int, list[CartFact]] = {}
+
+    def add(self, facts: Iterable[tuple[int, CartFact]], rows: Rows | None = None) -> None:
+        """Put facts of users in, and what changes by that into the rows."""
+        plus: list[Any] = []
+        minus: list[Any] = []
+        touched = {}
+        for user, fact in facts:
+            log = self.logs.get(user)
+            if log is None:
+                log = self.logs[user] = []
+            if user not in touched:
+                touched[user] = log
+                minus += cart_cells(log)
+            insort(log, fact)
+        if rows is not None:
+            for log in touched.values():
+                plus += cart_cells(log)
+            rows.extend(plus, +1)
+            rows.extend(minus, -1)
+
+    def forget(self, floor_ms: int) -> None:
+        """Drop the facts of carts that ended before `floor_ms`, and what had no effect by then."""
+        for user, log in list(self.logs.items()):
+            done, is_open = 0, False
+            for _, _, ended, place in carts(log):
+                done, is_open = (place, is_open) if ended < floor_ms else (done, True)
+            if not is_open:  # removals and purchases without a cart
+                while done < len(log) and log[done][0] >> 2 < floor_ms:
+                    done += 1
+            if done == len(log):
+                del self.logs[user]
+            elif done:
+                del log[:done]

@@ -1,0 +1,138 @@
+"""Top lists of rolling windows: the sums of many windows at once, and the first ten of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from steamlab.processor.cells import Counts
+from steamlab.processor.families import DAY, HOUR, MINUTE, PURCHASES, SEARCHES, VIEWS, WISHES
+from steamlab.processor.published import amount
+
+__all__ = ["RANKINGS", "Ranking", "rank", "rank_windows"]
+
+TOP = 10
+Buckets = Mapping[int, Counts]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A list of what has most of the first family in (end - size, end], for each whole `every`.
+
+    `fields` name a member, its number of the first family, and of the second, if there is one. The
+    second decides in a tie, unless it is taken off the first (`is_net`). With `is_level` it counts
+    since the start: begins less ends.
+    """
+
+    name: str
+    topic: str
+    size: int
+    every: int
+    families: tuple[str, ...]
+    fields: tuple[str, ...]
+    has_total: bool = False
+    is_net: bool = False
+    is_level: bool = False
+    is_money: bool = False
+
+
+RANKINGS = (
+    Ranking("trending_games", VIEWS, HOUR, MINUTE, ("views", "viewers"),
+            ("gameId", "views", "viewers"), is_level=True),
+    Ranking("hot_purchases", PURCHASES, 15 * MINUTE, MINUTE, ("lines", "lines_revenue"),
+            ("gameId", "lines", "revenue"), is_money=True),
+    Ranking("wishlist_leaders", WISHES, DAY, HOUR, ("wish_added", "wish_removed"),
+            ("gameId", "added", "net"), has_total=True, is_net=True),
+    Ranking("search_popularity", SEARCHES, HOUR, MINUTE, ("terms",), ("term", "count"),
+            has_total=True),
+)  # fmt: skip
+
+
+def rank(ranking: Ranking, first: Counts, second: Counts) -> list[dict[str, Any]]:
+    """Return the first ten members, with their fields; those without any are left out."""
+
+    def place(member: str) -> tuple[int, int, str]:
+        tie = 0 if ranking.is_net else -second.get(member, 0)
+        return -first[member], tie, member
+
+    members = sorted((member for member, n in first.items() if n > 0), key=place)[:TOP]
+    return [_item(ranking, each, first[each], second.get(each, 0)) for each in members]
+
+
+def _item(ranking: Ranking, member: str, first: int, second: int) -> dict[str, Any]:
+    values: list[Any] = [member, first]
+    if len(ranking.fields) == 3:
+        shown: Any = first - second if ranking.is_net else second
+        values.append(amount(second) if ranking.is_money else shown)
+    return dict(zip(ranking.fields, values, strict=True))
+
+
+def rank_windows(
+    ranking: Ranking, ends: Sequence[int], cells: Sequence[Buckets], base: Counts
+) -> dict[int, list[dict[str, Any]]]:
+    """Rank the windows that end at `ends`, given in order; `cells` are each family's buckets.
+
+    `base` is what a level had before the oldest bucket that is still there.
+    """
+    low, steps = ends[0] - ranking.size, (ends[-1] - ends[0] + ranking.size) // ranking.every
+    # What is needed of the past is in the first row: a level's beginning.
+    within = [
+        {bucket: counts for bucket, counts in buckets.items() if low < bucket <= ends[-1]}
+        for buckets in cells
+    ]
+    members = sorted({member for counts in within[0].values() for member in counts})
+    if not members:
+        return {}
+    at = {member: place for place, member in enumerate(members)}
+    width = ranking.size // ranking.every
+    first = _running(within[0], at, low, steps, ranking.every)
+    sums = [first[width:] - first[:-width]]
+    if len(cells) == 2:
+        second = _running(within[1], at, low, steps, ranking.every)
+        if ranking.is_level:
+            start = [_before(cells[1], base, member, low) for member in members]
+            sums.append(second[width:] + np.array(start, second.dtype))
+        else:
+            sums.append(second[width:] - second[:-width])
+    rows = [(end - ends[0]) // ranking.every for end in ends]
+    return _lists(ranking, ends, members, [each[rows] for each in sums])
+
+
+def _running(buckets: Buckets, at: dict[str, int], low: int, steps: int, every: int) -> Any:
+    """Return the running sums, bucket by bucket, a column for each member."""
+    rows, columns, numbers = [], [], []
+    for bucket, counts in buckets.items():
+        row = (bucket - low) // every
+        for member, n in counts.items():
+            if member in at:
+                rows.append(row)
+                columns.append(at[member])
+                numbers.append(n)
+    is_large = any(abs(n) > 2**52 for n in numbers)  # no integer of a column holds these
+    table = np.zeros((steps + 1, len(at)), object if is_large else np.int64)
+    table[rows, columns] = numbers
+    return np.cumsum(table, axis=0)
+
+
+def _before(buckets: Buckets, base: Counts, member: str, low: int) -> int:
+    """Return a member's level at an instant."""
+    past = sum(counts.get(member, 0) for bucket, counts in buckets.items() if bucket <= low)
+    return base.get(member, 0) + past
+
+
+def _lists(
+    ranking: Ranking, ends: Sequence[int], members: list[str], sums: list[Any]
+) -> dict[int, list[dict[str, Any]]]:
+    first = sums[0]
+    least = np.ones(len(first), np.int64)
+    if len(members) > TOP:  # only what could be among the first ten is sorted
+        least = np.maximum(np.partition(first, -TOP, axis=1)[:, -TOP], 1)
+    lists = {}
+    for row, end in enumerate(ends):
+        chosen = np.flatnonzero(first[row] >= least[row]).tolist()
+        counts = [{members[each]: int(table[row, each]) for each in chosen} for table in sums]
+        lists[end] = rank(ranking, counts[0], counts[1] if len(counts) > 1 else {})
+    return lists

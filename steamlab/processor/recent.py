@@ -1,0 +1,68 @@
+"""The facts that are kept for hours: what every user did lately, as one frame of four columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from steamlab.processor.cells import Rows
+from steamlab.processor.facts import Columns, searches, sessions, viewers
+from steamlab.processor.pairs import GAME_BITS
+
+__all__ = ["LATE_VIEWER", "LATE_VISIT", "Recent"]
+
+# A row is user, time, kind, game. Kinds: 0 a search, 1 a view from a search, 2 another view, 3 the
+# rest; more if the event came too late to be a viewer, or part of a session.
+SEARCH, FOUND, VIEW, OTHER = range(4)
+LATE_VIEWER, LATE_VISIT = 4, 8
+
+
+class Recent:
+    """What happened lately, to find sessions, distinct viewers, and searches that led to a view."""
+
+    def __init__(self) -> None:
+        self.rows = np.empty((4, 0), np.int64)
+
+    def add(self, new: Columns, rows: Rows, users: int) -> None:
+        """Put new rows in; take back what their users contributed, and add what they do now."""
+        is_touched = np.zeros(users, bool)
+        is_touched[new[0]] = True
+        before = self.rows[:, is_touched[self.rows[0]]]
+        after = np.concatenate([before, new], axis=1)
+        _contribute(before, rows, -1)
+        _contribute(after, rows, +1)
+        self.put(new)
+
+    def put(self, new: Columns) -> None:
+        """Put rows in."""
+        self.rows = np.concatenate([self.rows, new], axis=1)
+
+    def forget(self, floor_ms: int) -> None:
+        """Drop what happened before an instant."""
+        is_kept = self.rows[1] >= floor_ms
+        if not is_kept.all():
+            self.rows = self.rows[:, is_kept]
+
+
+def _contribute(facts: Columns, rows: Rows, sign: int) -> None:
+    user, time, kind, game = facts
+    what = kind & 3
+    in_time = kind & LATE_VISIT == 0
+    rows.add("sessions", sessions(user[in_time], time[in_time]), n=sign)
+
+    is_viewer = ((what == FOUND) | (what == VIEW)) & (kind & LATE_VIEWER == 0)
+    pair = (user[is_viewer] << GAME_BITS) | game[is_viewer]
+    begun, begin, ended, end = viewers(pair, time[is_viewer])
+    mask = (1 << GAME_BITS) - 1
+    rows.add("viewers", begin, rows.games(begun & mask), sign)
+    rows.add("viewers", end, rows.games(ended & mask), -sign)
+
+    is_searching = what <= FOUND
+    asked, hit = searches(*_of(facts, is_searching), what[is_searching] == FOUND)
+    rows.add("searches", asked, n=sign)
+    rows.add("searches_hit", hit, n=sign)
+
+
+def _of(facts: Columns, chosen: Any) -> tuple[Columns, Columns]:
+    return facts[0][chosen], facts[1][chosen]
