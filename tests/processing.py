@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +17,10 @@ from steamlab.processor.first_stage import FirstStage, Message
 from steamlab.processor.second_stage import SecondStage
 from tests.stream import Event, add, buy, look, pull, search, unwish, wish
 
-__all__ = ["GRACE_MS", "histories", "message", "oracle", "plain", "run", "stamp"]
+__all__ = [
+    "GRACE_MS", "Both", "decoded", "histories", "message", "oracle", "oracle_of", "plain", "run",
+    "stamp",
+]  # fmt: skip
 
 GRACE_MS = 400 * DAY  # covers every delay: nothing is late
 
@@ -32,8 +37,6 @@ _KINDS = st.sampled_from(
 def stamp(time_ms: int) -> str:
     """Spell a time."""
     seconds, ms = divmod(time_ms, 1000)
-    import datetime
-
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms:03}Z"
 
@@ -74,7 +77,8 @@ def message(event: Event, event_id: str | None = None) -> Message:
     return Message(topic, key, json.dumps(event).encode(), headers)
 
 
-def _decoded(each: Message) -> Decoded:
+def decoded(each: Message) -> Decoded:
+    """Decode a record."""
     return decode(
         each.value, key=each.key, topic=each.topic, headers=each.headers, arrived_ms=each.arrived_ms
     )
@@ -91,12 +95,65 @@ def plain(found: dict[str, Record | None]) -> dict[str, Record]:
 
 def oracle(messages: Sequence[Message]) -> dict[str, Record]:
     """Compute the records of all events at once, by their keys."""
-    tables = to_tables([_decoded(each) for each in messages])
-    return plain({key(record): record for record in records(tables)})
+    return oracle_of([decoded(each) for each in messages])
+
+
+def oracle_of(accepted: Sequence[Decoded]) -> dict[str, Record]:
+    """Compute the records of accepted events, by their keys."""
+    return plain({key(record): record for record in records(to_tables(accepted))})
+
+
+class Both:
+    """Both stages over one stream, with the records that they wrote."""
+
+    def __init__(self, *, partitions: int = 1, grace_ms: int = GRACE_MS) -> None:
+        self.grace_ms = grace_ms
+        self.firsts = [FirstStage(grace_ms=grace_ms) for _ in range(partitions)]
+        self.second = SecondStage(grace_ms=grace_ms)
+        self.logs: list[dict[str, bytes | None]] = [{} for _ in self.firsts]
+        self.partials: list[dict[tuple[str, int], Any]] = [{} for _ in self.firsts]
+        self.found: dict[str, Record | None] = {}
+        self.late: Counter[str] = Counter()
+
+    def restart(self) -> None:
+        """Replace all first stages by ones that know what was written."""
+        self.firsts = [FirstStage(grace_ms=self.grace_ms) for _ in self.firsts]
+        for first, log, cells in zip(self.firsts, self.logs, self.partials, strict=True):
+            first.restore(log, cells)
+
+    def process(self, batch: Sequence[Message | Decoded]) -> dict[str, Record | None]:
+        """Process a batch, each partition its own users, and return what changed."""
+        for place, first in enumerate(self.firsts):
+            own = [each for each in batch if _number(each) % len(self.firsts) == place]
+            if own and isinstance(own[0], Decoded):
+                output = first.process_decoded(own)  # type: ignore[arg-type]
+            else:
+                output = first.process(own)  # type: ignore[arg-type]
+            self.late += output.late
+            _write(self.logs[place], output.changelog)
+            _write(self.partials[place], output.cells)
+            self.second.update(place, output.cells, output.clocks)
+        changed = self.second.changes()
+        self.found |= changed
+        return changed
+
+
+def _number(each: Message | Decoded) -> int:
+    user = each.event.user_id if isinstance(each, Decoded) and each.event else None
+    return sum((user or "u").encode() if isinstance(each, Decoded) else each.key or b"")
+
+
+def _write(kept: dict[Any, Any], changed: dict[Any, Any]) -> None:
+    """Keep the last record of each key, as a compacted topic does."""
+    for name, value in changed.items():
+        if value is None:
+            kept.pop(name, None)
+        else:
+            kept[name] = value
 
 
 def run(
-    messages: Sequence[Message],
+    messages: Sequence[Message | Decoded],
     *,
     batch: int = 5,
     partitions: int = 1,
@@ -107,24 +164,9 @@ def run(
 
     Before batch number `restart_at` all first stages are replaced by restored ones.
     """
-    firsts = [FirstStage(grace_ms=grace_ms) for _ in range(partitions)]
-    logs: list[dict[str, bytes | None]] = [{} for _ in firsts]
-    partials: list[dict[tuple[str, int], Any]] = [{} for _ in firsts]
-    second, found = SecondStage(grace_ms=grace_ms), dict[str, Record | None]()
+    both = Both(partitions=partitions, grace_ms=grace_ms)
     for number, begin in enumerate(range(0, len(messages), batch)):
         if number == restart_at:
-            firsts = [FirstStage(grace_ms=grace_ms) for _ in firsts]
-            for first, log, cells in zip(firsts, logs, partials, strict=True):
-                first.restore(log, cells)
-        for place, first in enumerate(firsts):
-            own = [
-                each
-                for each in messages[begin : begin + batch]
-                if int((each.key or b"u0")[1:]) % partitions == place
-            ]
-            output = first.process(own)
-            logs[place] |= output.changelog
-            partials[place] |= output.cells
-            second.update(place, output.cells, output.clocks)
-        found |= second.changes()
-    return found
+            both.restart()
+        both.process(messages[begin : begin + batch])
+    return both.found

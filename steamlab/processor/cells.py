@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -49,7 +49,7 @@ class Rows:
         self._large: list[tuple[int, int, Any, int]] = []
 
     def add(self, family: str, time: Columns, dims: Any = "", n: Any = 1) -> None:
-        """Add a row for each time; `dims` is one name for all, or a column of `games` or `names`."""
+        """Add a row for each time; `dims` is one name, or a column of `games` or `names`."""
         if len(time):
             code = self._names[dims] * 2 + 1 if isinstance(dims, str) else dims
             self._append(np.full(len(time), CODE[family]), time, code, n)
@@ -146,9 +146,9 @@ class Cells:
             changed[name, bucket] = counts
         return changed
 
-    def forget(self, is_final: Any) -> list[tuple[str, int]]:
-        """Drop the cells that are final, and name them."""
-        gone = [key for key in self.counts if is_final(*key)]
+    def forget(self, is_final: Any, keep: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Drop the cells that are final and name them; what must still be told is kept."""
+        gone = [key for key in self.counts if is_final(*key) and key not in keep]
         for key in gone:
             del self.counts[key]
         return gone

@@ -54,7 +54,8 @@ class Output:
     """What a batch changed. `cells` are whole buckets, None for those that are final and forgotten.
 
     `clocks` are the newest times of each topic; `newest_ms` that of all of them. `late` counts
-    contributions, by family, that came when their cell was final.
+    contributions, by family, that came when their cell was final, and events of a topic, as
+    `too_old TOPIC`, that came when all was forgotten.
     """
 
     cells: dict[tuple[str, int], Counts | None] = field(default_factory=dict)
@@ -105,7 +106,8 @@ class FirstStage:
             duplicates=found.duplicates,
             tombstones=found.tombstones,
         )
-        output.late["too_old"] += found.too_old
+        for topic, count in zip(ALL_TOPICS, found.too_old, strict=True):
+            output.late[f"too_old {topic}"] += count
         if output.accepted:
             self._count(found, output)
         self._advance(found, idle)
@@ -146,7 +148,7 @@ class FirstStage:
         """Forget what no event that is still admitted can touch, and delete its records."""
         self._swept_ms = watermark(self.clocks, ALL_TOPICS)
         self._forget()
-        for key in self.cells.forget(self._is_final):
+        for key in self.cells.forget(self._is_final, keep=output.cells):
             output.cells[key] = None
         floor_ms = self._floor_ms()
         output.changelog |= self._changelog.forget(

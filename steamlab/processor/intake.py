@@ -55,14 +55,14 @@ class Admitted:
     """What became of a batch: events and their times by kind, in order of arrival.
 
     `identities` are those of the events, each with its day and the checksum of the body. `too_old`
-    counts events that came after what they would have been compared with was forgotten.
+    counts, by kind, events that came after what they would have been compared with was forgotten.
     """
 
     events: list[list[Any]] = field(default_factory=lambda: [[] for _ in KINDS])
     times: list[list[int]] = field(default_factory=lambda: [[] for _ in KINDS])
     identities: list[_Known] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
-    too_old: int = 0
+    too_old: list[int] = field(default_factory=lambda: [0] * len(KINDS))
     duplicates: int = 0
     tombstones: int = 0
 
@@ -88,7 +88,7 @@ class Intake:
                 self._set_aside(found, place, decoded)
                 continue
             if time < floor_ms:
-                found.too_old += 1
+                found.too_old[KINDS.index(type(event))] += 1
                 continue
             refusal = self._judge(event, time, decoded.event_id, found.identities.append)
             if refusal is None:

@@ -162,10 +162,10 @@ class SecondStage:
             if not (ranking.is_level and name == ranking.families[1]):
                 for bucket in self._touched[name]:
                     ends.update(range(bucket, bucket + size, every))
-        if self._shown_ms > NEVER_MS:
-            newest = max(self._sums[ranking.families[0]], default=last)
-            first = -(-self._shown_ms // every) * every + every
-            ends.update(range(first, min(last, newest + size) + every, every))
+        begin = -(-self._shown_ms // every) * every + every  # windows that time has opened
+        for bucket in self._sums[ranking.families[0]]:
+            if self._shown_ms > NEVER_MS and bucket + size > begin:
+                ends.update(range(max(bucket, begin), bucket + size, every))
         for name, end in self._open:
             if name == ranking.name and self._is_final((ranking.topic,), end):
                 ends.add(end)
