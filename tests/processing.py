@@ -109,7 +109,7 @@ class Both:
     def __init__(self, *, partitions: int = 1, grace_ms: int = GRACE_MS) -> None:
         self.grace_ms = grace_ms
         self.firsts = [FirstStage(grace_ms=grace_ms) for _ in range(partitions)]
-        self.second = SecondStage(grace_ms=grace_ms)
+        self.second = SecondStage(partitions=partitions, grace_ms=grace_ms)
         self.logs: list[dict[str, bytes | None]] = [{} for _ in self.firsts]
         self.partials: list[dict[tuple[str, int], Any]] = [{} for _ in self.firsts]
         self.found: dict[str, Record | None] = {}

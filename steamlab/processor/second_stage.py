@@ -5,7 +5,8 @@
     stage.changes()
 
 A partition's cells are its own sums, so a repeated update is harmless; ratios, medians and top
-lists are only made here, of the sums over all partitions.
+lists are only made here, of the sums over all partitions. Nothing is final before all partitions
+have told how far they are.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class SecondStage:
     """Sum the partitions' cells, and say which records changed."""
 
-    def __init__(self, *, grace_ms: int = GRACE_MS) -> None:
+    def __init__(self, *, partitions: int = 1, grace_ms: int = GRACE_MS) -> None:
         self.grace_ms = grace_ms
         self._parts: dict[tuple[int, str, int], Counts] = {}
         self._sums: dict[str, dict[int, Counts]] = {family.name: {} for family in FAMILIES}
         self._totals: dict[str, Counts] = {family.name: {} for family in FAMILIES}
         self._gone: Counts = {}  # viewers of buckets that are forgotten
-        self._clocks: dict[int, Mapping[str, int]] = {}
+        self._clocks: dict[int, Mapping[str, int]] = {number: {} for number in range(partitions)}
         self._touched: defaultdict[str, set[int]] = defaultdict(set)
         self._open: dict[_Window, set[str]] = {}  # published, not final: the keys of the records
         self._open_totals: set[str] = set()
@@ -46,7 +47,8 @@ class SecondStage:
     @property
     def now_ms(self) -> int:
         """The newest time that any partition has seen."""
-        return max((max(clocks.values()) for clocks in self._clocks.values()), default=NEVER_MS)
+        times = (time for clocks in self._clocks.values() for time in clocks.values())
+        return max(times, default=NEVER_MS)
 
     def update(
         self,
@@ -107,8 +109,6 @@ class SecondStage:
         return self._is_final(metric.topics, end + metric.horizon)
 
     def _is_final(self, topics: tuple[str, ...], settled_ms: int) -> bool:
-        if not self._clocks:
-            return False
         slowest = min(watermark(clocks, topics) for clocks in self._clocks.values())
         return slowest >= settled_ms + self.grace_ms
 

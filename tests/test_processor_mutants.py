@@ -1,0 +1,245 @@
+"""Wrong variants of the processor: each must fail its scenario, and the right form none."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from steamlab.events import Decoded
+from steamlab.metrics import read_file, read_lines
+from steamlab.processor import batch, cells, families, first_stage, pairs, recent, second_stage
+from steamlab.processor.changelog import Changelog
+from steamlab.processor.first_stage import FirstStage
+from steamlab.processor.intake import Intake
+from steamlab.processor.second_stage import SecondStage
+from steamlab.settings import data_path
+from tests.processing import Both, oracle_of, plain, run
+from tests.stream import add, buy, look, search, wish
+
+GOLDEN = read_file(str(data_path("golden/golden.jsonl"))).accepted
+DIRTY = read_file(str(data_path("golden/dirty.jsonl"))).accepted
+GRACE_MS = 300_000
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+Scenario = Callable[[], bool]
+
+
+def shuffled_and_restarted() -> bool:
+    """Mix the golden stream, some of it twice, in two partitions with a restart."""
+    for seed in range(3):
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        mixed = [*GOLDEN, *GOLDEN[:8]]
+        chance.shuffle(mixed)
+        seen = plain(run(mixed, batch=3, partitions=2, restart_at=4))
+        if oracle_of(GOLDEN) != seen:
+            return False
+    return True
+
+
+def topic_after_topic() -> bool:
+    """Read one topic ahead of the other, with little grace: the slowest topic decides."""
+    for is_reversed in (False, True):
+        kinds = sorted(GOLDEN, key=lambda each: type(each.event).__name__, reverse=is_reversed)
+        if oracle_of(GOLDEN) != plain(run(kinds, batch=4, grace_ms=GRACE_MS)):
+            return False
+    return True
+
+
+def partition_after_partition() -> bool:
+    """Read one partition ahead of the other, with little grace: the slowest partition decides."""
+    both = Both(partitions=2, grace_ms=GRACE_MS)
+    parts = [[each for each in GOLDEN if number(each) % 2 == part] for part in (0, 1)]
+    for part in parts:
+        for begin in range(0, len(part), 3):
+            both.process(part[begin : begin + 3])
+    return oracle_of(GOLDEN) == plain(both.found)
+
+
+def number(each: Decoded) -> int:
+    """Return what decides on the partition of an event."""
+    assert each.event
+    return sum(each.event.user_id.encode())
+
+
+def late_order() -> bool:
+    """One order of the dirty stream is late for its minute, and for nothing else."""
+    both = Both(grace_ms=GRACE_MS)
+    for each in DIRTY:
+        both.process([each])
+    late = {name: n for name, n in both.late.items() if n and name.startswith("orders")}
+    total = both.found["average_order_value|2025-11-21T10:00:00Z|"]
+    assert total
+    return ("74.96", {"orders_minute": 1, "orders_rolling": 1}) == (total["numerator"], late)
+
+
+def told_twice() -> bool:
+    """Hand each output of the first stage on twice."""
+    both = Both()
+    update = both.second.update
+    both.second.update = lambda *args: (update(*args), update(*args))[0]  # type: ignore[method-assign]
+    for begin in range(0, len(GOLDEN), 3):
+        both.process(GOLDEN[begin : begin + 3])
+    return oracle_of(GOLDEN) == plain(both.found)
+
+
+def three_weeks() -> bool:
+    """Look at a game, and buy it 20 days later; others shop every day in between."""
+    events = [look("10-01 10:00:00", "u1"), wish("10-01 10:01:00", "u1")]
+    for day in range(2, 22):
+        make = (look, wish, add, search, buy)
+        events += [kind(f"10-{day:02} 10:00:00", "u2") for kind in make]
+    events += [buy("10-21 11:00:00", "u1"), add("10-21 11:30:00", "u1")]
+    accepted = read_lines([json.dumps(event).encode() for event in events]).accepted
+    seen = plain(run(accepted, batch=4, grace_ms=GRACE_MS, restart_at=13))
+    return oracle_of(accepted) == seen
+
+
+def patch(module: Any, name: str, wrong: Any) -> Patch:
+    """Replace one function or constant."""
+    return lambda monkeypatch: monkeypatch.setattr(module, name, wrong, raising=False)
+
+
+def fastest(clocks: Any, topics: tuple[str, ...]) -> int:
+    """Return the newest time of the fastest topic."""
+    return max(clocks.get(topic, families.NEVER_MS) for topic in topics)
+
+
+def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the fastest topic decide."""
+    for module in (batch, first_stage, second_stage):
+        monkeypatch.setattr(module, "watermark", fastest)
+
+
+def any_partition(self: SecondStage, topics: tuple[str, ...], settled_ms: int) -> bool:
+    """Take for final what is final in one partition."""
+    ends = [families.watermark(clocks, topics) for clocks in self._clocks.values()]
+    return max(ends) >= settled_ms + self.grace_ms
+
+
+def applied_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find nothing final, and nothing late."""
+    monkeypatch.setattr(batch.Batch, "is_final", lambda self, name, bucket: bucket != bucket)
+    monkeypatch.setattr(
+        batch.Batch, "_is_in_time", lambda self, family, kind, time, of: time == time
+    )
+
+
+def early(*, is_carried: bool) -> Patch:
+    """Delete records of facts a month too early; what lives is carried on, or lost."""
+
+    def forget(self: Changelog, *, recent_ms: int, facts_ms: int, living: Any) -> Any:
+        later = facts_ms + 31 * families.DAY
+        kept = living if is_carried else {}
+        return RIGHT["delete"](self, recent_ms=recent_ms, facts_ms=later, living=kept)
+
+    return patch(Changelog, "forget", forget)
+
+
+RIGHT: dict[str, Any] = {
+    "delete": Changelog.forget,
+    "extend": cells.Rows.extend,
+    "append": cells.Rows._append,  # noqa: SLF001 - what is wrapped
+    "contribute": recent._contribute,  # noqa: SLF001
+    "add": SecondStage._add,  # noqa: SLF001
+    "forget": pairs.Pairs.forget,
+}
+WRONG: dict[str, tuple[Scenario, Patch]] = {
+    "contributions of pairs and carts are not taken back": (
+        shuffled_and_restarted,
+        patch(
+            cells.Rows,
+            "extend",
+            lambda self, found, sign: sign > 0 and RIGHT["extend"](self, found, sign),
+        ),
+    ),
+    "contributions of recent facts are not taken back": (
+        shuffled_and_restarted,
+        patch(
+            recent,
+            "_contribute",
+            lambda facts, rows, sign: sign > 0 and RIGHT["contribute"](facts, rows, sign),
+        ),
+    ),
+    "facts are not sorted": (shuffled_and_restarted, patch(pairs, "sorted", list)),
+    "carts' facts are not sorted": (shuffled_and_restarted, patch(pairs, "insort", list.append)),
+    "duplicates are kept": (shuffled_and_restarted, patch(Intake, "_judge", lambda *_: None)),
+    "identities are not restored": (
+        shuffled_and_restarted,
+        patch(Intake, "remember", lambda *_: None),
+    ),
+    "state is not restored": (
+        shuffled_and_restarted,
+        patch(FirstStage, "restore", lambda *_: None),
+    ),
+    "facts of pairs and carts are not restored": (
+        shuffled_and_restarted,
+        patch(FirstStage, "_restore_facts", lambda *_: None),
+    ),
+    "recent facts are not restored": (
+        shuffled_and_restarted,
+        patch(recent.Recent, "put", lambda self, new: None),
+    ),
+    "windows are closed at the wrong edge": (
+        shuffled_and_restarted,
+        patch(
+            cells.Rows,
+            "_append",
+            lambda self, family, time, *more: RIGHT["append"](self, family, time - 1, *more),
+        ),
+    ),
+    "rolling windows are closed on the left": (
+        shuffled_and_restarted,
+        patch(cells, "_IS_CLOSED_RIGHT", cells._IS_CLOSED_RIGHT & False),  # noqa: SLF001
+    ),
+    "the fastest topic decides": (topic_after_topic, everywhere),
+    "the fastest partition decides": (
+        partition_after_partition,
+        patch(SecondStage, "_is_final", any_partition),
+    ),
+    "late events are applied": (late_order, applied_late),
+    "there is no grace": (
+        late_order,
+        patch(first_stage, "Batch", lambda *args: batch.Batch(*args[:-1], -3_600_000)),
+    ),
+    "what is told twice counts twice": (
+        told_twice,
+        patch(
+            SecondStage,
+            "_add",
+            lambda self, name, bucket, counts, before: RIGHT["add"](self, name, bucket, counts, {}),
+        ),
+    ),
+    "pairs are forgotten after a day": (
+        three_weeks,
+        patch(
+            pairs.Pairs,
+            "forget",
+            lambda self, floor_ms: RIGHT["forget"](self, floor_ms + 29 * families.DAY),
+        ),
+    ),
+    "old records are deleted while pairs live": (three_weeks, early(is_carried=False)),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_wrong_variant_is_told_apart(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each wrong variant fails the scenario that was made for it."""
+    scenario, apply = WRONG[wrong]
+    apply(monkeypatch)
+    assert not scenario()
+
+
+@pytest.mark.parametrize("scenario", {scenario for scenario, _ in WRONG.values()})
+def test_right_form(scenario: Scenario) -> None:
+    """The processor itself passes every scenario."""
+    assert scenario()
+
+
+def test_living_pairs_take_their_facts_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the record of a pair that lives on is deleted, a newer record has its facts."""
+    early(is_carried=True)(monkeypatch)
+    assert three_weeks()
