@@ -54,34 +54,32 @@ class Batch:
         self, found: Admitted, users: Users, games: Names, clocks: Mapping[str, int], grace_ms: int
     ) -> None:
         self.rows, self.late = Rows(games), Counter[str]()
-        self._grace_ms, self._events = grace_ms, found.events
+        self._grace_ms = grace_ms
         self._base = {family.name: watermark(clocks, family.topics) for family in FAMILIES}
         self.time = [np.array(times, np.int64) for times in found.times]
         self._met = [
             np.maximum.accumulate(np.concatenate([[clocks[topic]], times]))[:-1]
             for topic, times in zip(ALL_TOPICS, self.time, strict=True)
         ]
-        self.user = [to_codes(users, [each.user_id for each in kind]) for kind in found.events]
+        # Of each kind one tuple a field: users first, then games or what else it is about.
+        self._columns = [list(zip(*rows, strict=True)) or [()] * 4 for rows in found.rows]
+        self.user = [to_codes(users, columns[0]) for columns in self._columns]
         self.game = [
-            to_codes(games, [each.game_id for each in kind])
-            if code <= _CARTS
-            else np.zeros(len(kind), np.int64)
-            for code, kind in enumerate(found.events)
+            to_codes(games, columns[1]) if kind <= _CARTS else np.zeros(len(columns[0]), np.int64)
+            for kind, columns in enumerate(self._columns)
         ]
-        self._is_added = [
-            np.array([each.action == "added" for each in found.events[kind]], bool)
-            if kind in (_WISHES, _CARTS)
-            else np.empty(0, bool)
-            for kind in (_VIEWS, _WISHES, _CARTS)
-        ]
+        self._is_added = {
+            kind: np.array([action == "added" for action in self._columns[kind][2]], bool)
+            for kind in (_WISHES, _CARTS)
+        }
         self._take_lines(games)
 
     def _take_lines(self, games: Names) -> None:
         """Take the orders apart; a game that is twice in an order is one line."""
         orders = []
-        for order in self._events[_PURCHASES]:
+        for bought in self._columns[_PURCHASES][1]:
             paid: dict[str, int] = {}
-            for line in order.games:
+            for line in bought:
                 paid[line.game_id] = paid.get(line.game_id, 0) + cents(line.price)
             orders.append(paid)
         self._line_order = np.repeat(np.arange(len(orders)), [len(paid) for paid in orders])
@@ -102,14 +100,14 @@ class Batch:
         is_added, game = self._is_added[_WISHES], self.rows.games(self.game[_WISHES])
         self._count("wish_added", _WISHES, wishes, game, chosen=is_added)
         self._count("wish_removed", _WISHES, wishes, game, chosen=~is_added)
-        terms = [_term(each.search_query) for each in self._events[_SEARCHES]]
+        terms = [_term(query) for query in self._columns[_SEARCHES][1]]
         is_asked = np.array([term != "" for term in terms], bool)
         self._count("terms", _SEARCHES, searches, self.rows.names(terms), chosen=is_asked)
 
     def _count_orders(self) -> None:
-        time, orders = self.time[_PURCHASES], self._events[_PURCHASES]
-        region = self.rows.names([order.region for order in orders])
-        paid = [cents(order.total_amount) for order in orders]
+        time, (_, _, totals, regions) = self.time[_PURCHASES], self._columns[_PURCHASES]
+        region = self.rows.names(regions)
+        paid = [cents(total) for total in totals]
         is_paid = np.array([amount > 0 for amount in paid], bool)
         for name in ("minute", "rolling"):
             self._count(f"orders_{name}", _PURCHASES, time)
@@ -166,14 +164,14 @@ class Batch:
 
         What is so old that its neighbours may be forgotten is left out, and counted as late.
         """
-        views = self._events[_VIEWS]
+        sources = self._columns[_VIEWS][2]
         what = np.full(sum(map(len, self.time)), OTHER)
-        what[: len(views)] = [FOUND if each.source == "search" else VIEW for each in views]
+        what[: len(sources)] = [FOUND if source == "search" else VIEW for source in sources]
         what[len(what) - len(self.time[_SEARCHES]) :] = SEARCH
         time = np.concatenate(self.time)
         in_time = self._is_in_time(FAMILY["views"], _VIEWS, self.time[_VIEWS], None)
         kind = what.copy()
-        kind[: len(views)] += LATE_VIEWER * ~in_time
+        kind[: len(sources)] += LATE_VIEWER * ~in_time
         is_late = self.is_final("sessions", FAMILY["sessions"].bucket(time))
         kind += LATE_VISIT * is_late
         is_kept = time >= self.recent_ms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, TypeAlias
 from zlib import crc32
 
@@ -23,13 +24,15 @@ from steamlab.processor.families import DAY
 
 __all__ = ["KINDS", "Admitted", "Identity", "Intake", "Refusal"]
 
-KINDS: tuple[type[Event], ...] = (
-    GamePageViewed,
-    WishlistAction,
-    CartAction,
-    Purchase,
-    SearchPerformed,
-)
+# The fields that are kept of an event: it is let go at once, so that its memory is used again.
+_FIELDS: dict[type[Event], Any] = {
+    GamePageViewed: attrgetter("user_id", "game_id", "source"),
+    WishlistAction: attrgetter("user_id", "game_id", "action"),
+    CartAction: attrgetter("user_id", "game_id", "action"),
+    Purchase: attrgetter("user_id", "games", "total_amount", "region"),
+    SearchPerformed: attrgetter("user_id", "search_query"),
+}
+KINDS = tuple(_FIELDS)
 Identity: TypeAlias = "str | tuple[Any, ...]"
 _Known: TypeAlias = tuple[Identity, int, int]  # an identity, the day, the checksum of the body
 
@@ -52,13 +55,13 @@ class Refusal:
 
 @dataclass
 class Admitted:
-    """What became of a batch: events and their times by kind, in order of arrival.
+    """What became of a batch: the kept fields of events and their times by kind, in order.
 
     `identities` are those of the events, each with its day and the checksum of the body. `too_old`
     counts, by kind, events that came after what they would have been compared with was forgotten.
     """
 
-    events: list[list[Any]] = field(default_factory=lambda: [[] for _ in KINDS])
+    rows: list[list[Any]] = field(default_factory=lambda: [[] for _ in KINDS])
     times: list[list[int]] = field(default_factory=lambda: [[] for _ in KINDS])
     identities: list[_Known] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -80,8 +83,10 @@ class Intake:
     def admit(self, batch: Iterable[Decoded], *, floor_ms: int) -> Admitted:
         """Sort decoded records out; those before `floor_ms` are too old to be compared."""
         found = Admitted()
-        put = {kind: (found.events[code].append, found.times[code].append)
-               for code, kind in enumerate(KINDS)}  # fmt: skip
+        put = {
+            kind: (fields, found.rows[code].append, found.times[code].append)
+            for code, (kind, fields) in enumerate(_FIELDS.items())
+        }
         for place, decoded in enumerate(batch):
             event, time = decoded.event, decoded.event_ms
             if event is None:
@@ -92,8 +97,8 @@ class Intake:
                 continue
             refusal = self._judge(event, time, decoded.event_id, found.identities.append)
             if refusal is None:
-                add_event, add_time = put[type(event)]
-                add_event(event)
+                fields, add_row, add_time = put[type(event)]
+                add_row(fields(event))
                 add_time(time)
             elif refusal:
                 found.refused.append(Refusal(place, refusal, "another event has this identity"))

@@ -103,18 +103,18 @@ def rank_windows(
 
 def _running(buckets: Buckets, at: dict[str, int], low: int, steps: int, every: int) -> Any:
     """Return the running sums, bucket by bucket, a column for each member."""
-    rows, columns, numbers = [], [], []
+    rows: list[int] = []
+    columns: list[int] = []
+    numbers: list[int] = []
+    other = len(at)  # one more column, for what is in no window
     for bucket, counts in buckets.items():
-        row = (bucket - low) // every
-        for member, n in counts.items():
-            if member in at:
-                rows.append(row)
-                columns.append(at[member])
-                numbers.append(n)
-    is_large = any(abs(n) > 2**52 for n in numbers)  # no integer of a column holds these
-    table = np.zeros((steps + 1, len(at)), object if is_large else np.int64)
+        rows += [(bucket - low) // every] * len(counts)
+        columns += [at.get(member, other) for member in counts]
+        numbers += counts.values()
+    is_large = max(numbers, default=0) > 2**52  # no integer of a column holds these
+    table = np.zeros((steps + 1, other + 1), object if is_large else np.int64)
     table[rows, columns] = numbers
-    return np.cumsum(table, axis=0)
+    return np.cumsum(table[:, :other], axis=0)
 
 
 def _before(buckets: Buckets, base: Counts, member: str, low: int) -> int:

@@ -26,6 +26,10 @@ __all__ = ["Record", "SecondStage"]
 Record: TypeAlias = dict[str, Any]
 _Window: TypeAlias = tuple[str, int]  # a metric, and the name of a bucket
 
+_COUNTED = {  # what has records since the start
+    *(name for metric in PUBLISHED if metric.total for name in metric.families),
+    *(name for ranking in RANKINGS if ranking.has_total for name in ranking.families),
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -67,15 +71,15 @@ class SecondStage:
         self._clocks[partition] = clocks
 
     def _add(self, name: str, bucket: int, counts: Counts, before: Counts) -> None:
-        sums = self._sums[name].setdefault(bucket, {})
-        for dim in counts.keys() | before.keys():
-            change = counts.get(dim, 0) - before.get(dim, 0)
-            if change:
-                self._touched[name].add(bucket)
-                for table in (sums, self._totals[name]):
-                    table[dim] = table.get(dim, 0) + change
-                    if not table[dim]:
-                        del table[dim]
+        change = counts
+        if before:
+            change = {dim: n - before.get(dim, 0) for dim, n in counts.items()}
+            change |= {dim: -before[dim] for dim in before.keys() - counts.keys()}
+        if any(change.values()):
+            self._touched[name].add(bucket)
+            _add_to(self._sums[name].setdefault(bucket, {}), change)
+            if name in _COUNTED:
+                _add_to(self._totals[name], change)
 
     def changes(self) -> dict[str, Record | None]:
         """Return the records that changed since the last call, by key; None: there is none more."""
@@ -218,6 +222,15 @@ class SecondStage:
                 if family.name == "viewers":
                     for dim, n in counts.items():
                         self._gone[dim] = self._gone.get(dim, 0) + n
+
+
+def _add_to(table: Counts, change: Counts) -> None:
+    for dim, n in change.items():
+        total = table.get(dim, 0) + n
+        if total:
+            table[dim] = total
+        else:
+            table.pop(dim, None)
 
 
 def _record(name: str, bounds: Any, dimension: Any, values: Values) -> tuple[str, Record]:
