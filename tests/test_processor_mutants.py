@@ -133,7 +133,7 @@ def early(*, is_carried: bool) -> Patch:
 
     def forget(self: Changelog, *, recent_ms: int, facts_ms: int, living: Any) -> Any:
         later = facts_ms + 31 * families.DAY
-        kept = living if is_carried else {}
+        kept: Any = living if is_carried else {}
         return RIGHT["delete"](self, recent_ms=recent_ms, facts_ms=later, living=kept)
 
     return patch(Changelog, "forget", forget)

@@ -111,7 +111,9 @@ class Changelog:
         for number in old:
             chunk = self._facts.pop(number)
             records[f"facts|{number}"] = None
-            is_alive = np.fromiter((key in living for key in chunk.pair.tolist()), bool)
+            # A user's number may be somebody else's by now, so the fact itself is looked for.
+            each = zip(chunk.pair.tolist(), chunk.fact.tolist(), strict=True)
+            is_alive = np.array([fact in living.get(pair, ()) for pair, fact in each], bool)
             records |= self.facts(chunk.pair[is_alive], chunk.fact[is_alive], ())
         return records
 

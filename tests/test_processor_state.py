@@ -1,0 +1,92 @@
+"""What the processor keeps, and how long; what an idle topic does, and a restart."""
+
+from __future__ import annotations
+
+import json
+
+from steamlab.events import Decoded
+from steamlab.metrics import read_lines
+from steamlab.processor.first_stage import FirstStage
+from tests.processing import Both, oracle_of, plain
+from tests.stream import Event, add, buy, look, search, wish
+
+GRACE_MS = 300_000
+
+
+def accepted(*events: Event) -> list[Decoded]:
+    """Decode events."""
+    return read_lines([json.dumps(event).encode() for event in events]).accepted
+
+
+def all_five(clock: str, user: str) -> list[Event]:
+    """Make an event of each kind."""
+    return [make(clock, user) for make in (look, wish, add, buy, search)]
+
+
+def test_an_idle_topic_does_not_hold_back() -> None:
+    """A minute of sales is not final while purchases may come; it is once they are idle."""
+    both = Both(grace_ms=GRACE_MS)
+    both.process(accepted(buy("10:04:00"), look("10:30:00")))
+    minute = "revenue_per_minute|2025-11-21T10:04:00Z|"
+    record = both.found[minute]
+    assert record and record["final"] is False
+    output = both.firsts[0].process([], idle={"store.purchases"})
+    both.second.update(0, output.cells, output.clocks)
+    changed = both.second.changes()[minute]
+    assert changed and changed["final"] is True
+
+
+def test_a_topic_that_wakes_up_is_late() -> None:
+    """What an idle topic still had for a minute that is final counts as late, and no more."""
+    first = FirstStage(grace_ms=GRACE_MS)
+    first.process_decoded(accepted(buy("10:04:00"), look("10:30:00")), idle={"store.purchases"})
+    output = first.process_decoded(accepted(buy("10:04:30", "u2")))
+    assert (1, 0) == (output.late["orders_minute"], output.late["orders_hour"])
+    assert ("orders_minute", 1763719440000) not in output.cells
+
+
+def test_too_old_events_are_refused() -> None:
+    """When all topics are days ahead, an event is too old to tell whether it is new."""
+    first = FirstStage()
+    first.process_decoded(accepted(*all_five("11-01 10:00:00", "u1")))
+    first.process_decoded(accepted(*all_five("11-10 10:00:00", "u1")))
+    output = first.process_decoded(accepted(look("11-02 10:00:00", "u2")))
+    assert (0, 1) == (output.accepted, output.late["too_old store.game-views"])
+
+
+def test_a_known_event_is_known_after_a_restart() -> None:
+    """Identities are part of the state: what comes again after a restart is a duplicate."""
+    both = Both()
+    both.process(accepted(*all_five("10:00:00", "u1")))
+    both.restart()
+    output = both.firsts[0].process_decoded(accepted(*all_five("10:00:00", "u1")))
+    assert (0, 5) == (output.accepted, output.duplicates)
+
+
+def test_state_does_not_grow_with_time() -> None:
+    """Of a hundred days with new users each, the records of a month or so are kept."""
+    both, days = Both(grace_ms=GRACE_MS), []
+    for month in ("06", "07", "08", "09"):
+        for day in range(1, 26):
+            days += accepted(*all_five(f"{month}-{day:02} 10:00:00", f"u{month}{day}"))
+    sizes = []
+    for begin in range(0, len(days), 5):
+        both.process(days[begin : begin + 5])
+        sizes.append((len(both.logs[0]), len(both.partials[0])))
+    assert oracle_of(days) == plain(both.found)
+    # One record of facts a day for 30 days and some, one of recent things for two, the clock.
+    assert max(records for records, _ in sizes) <= 40
+    assert max(cells for _, cells in sizes[50:]) <= 1.1 * max(cells for _, cells in sizes[:50])
+
+
+def test_a_cart_falls_silent_while_others_shop() -> None:
+    """No timer and no event of the cart's user is needed: the time of the others is enough."""
+    both = Both(grace_ms=GRACE_MS)
+    both.process(accepted(add("10:00:00", "u1")))
+    closed = "cart_abandonment|2025-11-21T12:00:00Z|"
+    assert closed not in both.found
+    both.process(accepted(look("12:00:00", "u2")))
+    assert closed not in both.found
+    both.process(accepted(look("12:00:00.001", "u2")))
+    record = both.found[closed]
+    assert record and (1, 1) == (record["numerator"], record["denominator"])
