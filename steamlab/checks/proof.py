@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from steamlab import frames
-from steamlab.checks import Verdict, call_within, ground, not_yet, ok
+from steamlab.checks import AnswerError, Verdict, call_within, ground, not_yet, ok
 from steamlab.kafka.cluster import Cluster
 
 if TYPE_CHECKING:
@@ -95,7 +95,12 @@ def _wait_for(cluster: Cluster, topic: str, orders: int) -> None:
 
 
 def _order_ids(records: pd.DataFrame) -> set[str]:
-    return set(records["orderId"]) if len(records) else set()
+    if len(records) and "orderId" not in records:
+        raise AnswerError(
+            "the broker has records of yours without an `orderId`. Send each event as JSON: "
+            "`json.dumps(event)`."
+        )
+    return set(records["orderId"].dropna()) if len(records) else set()
 
 
 def _sets(result: object) -> tuple[set[str], set[str]]:

@@ -104,6 +104,7 @@ PLANTED = [
         _refunds(partitions=3),
         hint="different partition numbers",
     ),
+    Planted("01.7", "the broker will know", _refunds(partitions=-1), hint="names no number"),
     Planted("01.7", "a small budget of bytes", _refunds(retention_bytes="1"), hint="drops refunds"),
     Planted("01.7", "compacted", _refunds(cleanup_policy="compact"), hint="newest record of each"),
     Planted(

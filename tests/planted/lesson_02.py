@@ -72,6 +72,18 @@ def _produce_is_sent(ns, right):
     return answer
 
 
+def _not_as_json(ns, right):
+    def answer(kafka, topic, events):
+        stored = set()
+        with Producer(kafka) as producer:
+            for event in events:
+                producer.produce(topic, str(event), event["userId"])
+                stored.add(event["orderId"])
+        return stored, set()
+
+    return answer
+
+
 def _failures_forgotten(ns, right):
     return lambda kafka, topic, events: (right(kafka, topic, events)[0], set())
 
@@ -138,6 +150,7 @@ PLANTED = [
         hint="how many brokers",
     ),
     Planted("02.7", "produce() means sent", _produce_is_sent, hint="is not stored"),
+    Planted("02.7", "any text is an event", _not_as_json, hint="Send each event as JSON"),
     Planted("02.7", "failures forgotten", _failures_forgotten, hint="in neither set"),
     Planted("02.7", "every order in both sets", _both_sets, hint="in both sets"),
     Planted(
