@@ -21,7 +21,8 @@ from steamlab.launch.workspace import make_workspace
 pytestmark = [pytest.mark.broker, pytest.mark.browser]
 
 NOTEBOOK = "workspace/00_start.ipynb"
-TOPIC = "00.store.purchases"
+LETTER = "n"  # topics of its own, beside those of the notebook that another worker runs
+TOPIC = f"00{LETTER}.store.purchases"
 SETUP, CHART, ASKS = 0, 1, 3  # code cells
 MOVING = "figures.length === 1 && /[1-9]\\d* of 400 events/.test(text)"
 ORDER = {
@@ -43,6 +44,7 @@ def opened(folder: Path, speed: str) -> Iterator[LabPage]:
     make_workspace(folder=folder / "workspace")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STEAMLAB_SPEED", speed)
+        patch.setenv("STEAMLAB_LETTER", LETTER)
         with jupyter_lab(folder, folder / "home") as server, browser() as chromium:
             page = chromium.new_page(viewport={"width": 1280, "height": 1000})
             yield LabPage(page, server, NOTEBOOK)

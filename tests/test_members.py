@@ -79,6 +79,10 @@ def test_two_members_share_and_a_killed_one_is_replaced(
     one.leave()
     assert "left" == one.state
     assert {} == board.settle().sizes
+    deadline = time.monotonic() + 20
+    while look_at(kafka, group).state != "dead" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert {} == board.settle(timeout=5).sizes  # also when Kafka has forgotten the group
     board.stop()
 
 
