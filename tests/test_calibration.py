@@ -17,6 +17,8 @@ import pytest
 from steamlab.simulator import Plan
 from steamlab.simulator.params import params
 
+pytestmark = pytest.mark.slow  # a week of the store for three seeds
+
 SCALE = 0.05
 WEEK_MINUTES = 7 * 24 * 60
 START_MS = 1_763_337_600_000  # 2025-11-17T00:00:00Z

@@ -20,6 +20,8 @@ PICTURE = """\
 import plotly.graph_objects as go
 
 go.Figure(go.Bar(x=["a"], y=[1]))"""
+pytestmark = pytest.mark.slow  # kernels start
+
 WIDGET = """\
 import ipywidgets
 
