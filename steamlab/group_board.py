@@ -14,22 +14,14 @@ from steamlab.drawing.board import BoardView, board_figure
 from steamlab.drawing.picture import Picture
 from steamlab.errors import DeadlineError, LabError
 from steamlab.groups import Group, lag, look_at
-from steamlab.members.journal import Entry
+from steamlab.members.journal import DEEDS, Entry
 from steamlab.members.member import Member, journals
 from steamlab.members.timeline import held, timeline, unread
 from steamlab.topics import offsets
 
 __all__ = ["GroupBoard"]
 
-_MARKS = {
-    "began": "starts",
-    "left": "leaves",
-    "failed": "fails",
-    "killed": "killed",
-    "frozen": "frozen",
-    "thawed": "thawed",
-    "lost": "evicted",
-}
+_MARKS = DEEDS | {"lost": "evicted"}
 
 
 class GroupBoard(Picture):

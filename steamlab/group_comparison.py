@@ -12,21 +12,12 @@ import plotly.graph_objects as go
 from steamlab.drawing.comparison import ComparisonView, comparison_figure
 from steamlab.drawing.picture import Picture
 from steamlab.errors import DeadlineError
-from steamlab.members.journal import Entry
+from steamlab.members.journal import DEEDS, Entry
 from steamlab.members.member import Member, journals
 from steamlab.members.timeline import held, timeline, unread
 from steamlab.topics import offsets
 
 __all__ = ["GroupComparison"]
-
-_MARKS = {
-    "began": "starts",
-    "left": "leaves",
-    "failed": "fails",
-    "killed": "killed",
-    "frozen": "frozen",
-    "thawed": "thawed",
-}
 
 
 class GroupComparison(Picture):
@@ -127,9 +118,9 @@ class GroupComparison(Picture):
     def _marks(self, group: str) -> Iterator[tuple[float, str]]:
         for member, entries in self._journals(group).items():
             for entry in entries:
-                if entry["what"] in _MARKS:
+                if entry["what"] in DEEDS:
                     second = round(entry["t"] - self._opened, 2)
-                    yield second, f"{member} {_MARKS[entry['what']]}"
+                    yield second, f"{member} {DEEDS[entry['what']]}"
 
     def _mine(self) -> list[Member]:
         groups = set(self._groups.values())

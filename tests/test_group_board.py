@@ -55,9 +55,9 @@ def test_who_has_what_comes_from_the_broker() -> None:
 
 
 def test_lag_is_drawn_with_its_offsets() -> None:
-    """Bars are as long as the lag; what was never committed counts from 0."""
+    """Bars are as long as the lag, offsets beside it; what was never committed counts from 0."""
     bar = trace(board_figure(view()), "lag", "bar")
-    assert ([6, 7], ["6", "7"]) == (list(bar.x), list(bar.text))
+    assert ([6, 7], ["6 · at 4", "7 · at 0"]) == (list(bar.x), list(bar.text))
     assert ["4 of 10", "0 of 7"] == list(bar.customdata)
 
 

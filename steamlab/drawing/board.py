@@ -49,7 +49,7 @@ def board_figure(view: BoardView) -> go.Figure:
         shared_yaxes=True,
         horizontal_spacing=0.03,
         column_widths=[0.2, 0.2, 0.6],
-        subplot_titles=("who has it", "lag (records)", "who read it (seconds)"),
+        subplot_titles=("who has it", "lag · committed offset", "who read it (seconds)"),
     )
     labels = dict(zip(view.places, _labels(view.places), strict=True))
     figure.add_trace(_rows(view, list(labels.values())), row=1, col=1)
@@ -105,7 +105,7 @@ def _lag(view: BoardView, labels: Mapping[Place, str]) -> go.Bar:
         showlegend=False,
         x=rows["lag"].to_list(),
         y=list(labels.values()),
-        text=[f"{records:,}" for records in rows["lag"]],
+        text=[f"{row.lag:,} · at {row.committed:,}" for row in rows.itertuples()],
         customdata=offsets,
         textposition="outside",
         cliponaxis=False,
@@ -164,7 +164,7 @@ def _lay_out(figure: go.Figure, view: BoardView, labels: list[str]) -> None:
         col=1,
     )
     most = int(view.lag["lag"].max()) if len(view.lag) else 0
-    figure.update_xaxes(range=[0, max(10, 1.45 * most)], nticks=4, row=1, col=2)
+    figure.update_xaxes(range=[0, max(10, 2.2 * most)], nticks=4, row=1, col=2)
     begin, end = _window(view)
     figure.update_xaxes(range=[begin, end], row=1, col=3)
     figure.update_layout(

@@ -20,9 +20,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Entry", "Journal", "JournalReader"]
+__all__ = ["DEEDS", "Entry", "Journal", "JournalReader"]
 
 Entry = dict[str, Any]
+
+# What happens to a member, in words for a time axis.
+DEEDS = {
+    "began": "starts",
+    "left": "leaves",
+    "failed": "fails",
+    "killed": "killed",
+    "frozen": "frozen",
+    "thawed": "thawed",
+}
 
 
 class Journal:
