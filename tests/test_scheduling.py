@@ -45,7 +45,7 @@ def order(*, long_first: bool) -> list[str]:
 
 
 def test_lessons_come_first() -> None:
-    """Exercises, reruns, notebooks, then other long files, then the rest as it came."""
+    """Exercises, reruns, notebooks, clusters, then the rest as it came."""
     long = ["tests/test_exercises.py 00", "tests/test_rerun.py 00", "notebooks 00"]
     rest = ["tests/test_cli.py", "tests/test_rerun.py"]
     assert [*long, "tests/test_cluster.py", *rest] == order(long_first=True)
