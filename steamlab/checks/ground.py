@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,15 +117,15 @@ def _deal(
 ) -> Mapping[str, Iterable[tuple[str, int]]]:
     group, deadline = f"{lesson.prefix}.check.{assignor}", time.monotonic() + timeout
     delete_group(lesson.kafka, group)
-    config = {"group.id": group, "partition.assignment.strategy": assignor}
+    # Nobody polls any more while they leave: the broker must not wait for them for minutes.
+    brief = {"session.timeout.ms": 6000, "max.poll.interval.ms": 6000, "heartbeat.interval.ms": 200}
+    config = brief | {"group.id": group, "partition.assignment.strategy": assignor}
     wanted = {(name, p) for name in names for p in topics.offsets(lesson.kafka, name)["partition"]}
     with contextlib.ExitStack() as stack:
-        consumers = [
-            stack.enter_context(
-                Consumer(lesson.kafka | config | {"client.id": name, "heartbeat.interval.ms": 200})
-            )
-            for name in members
-        ]
+        pool = stack.enter_context(ThreadPoolExecutor(len(members)))
+        consumers = [Consumer(lesson.kafka | config | {"client.id": name}) for name in members]
+        # All at once: one by one, each would wait for a rebalance that the others hold up.
+        stack.callback(lambda: list(pool.map(Consumer.close, consumers)))
         for consumer in consumers:
             consumer.subscribe(names)
         while time.monotonic() < deadline:

@@ -21,6 +21,8 @@ CLASSIC = {
     "auto.offset.reset": "earliest",
     "session.timeout.ms": 3000,
     "heartbeat.interval.ms": 500,
+    # While one closes, nobody polls the other: the broker must not wait for it for minutes.
+    "max.poll.interval.ms": 6000,
     "enable.auto.commit": False,
 }
 _LONG_S = 30.0
@@ -89,7 +91,9 @@ def restart_each(
             def count(_consumer: Consumer, _partitions: object) -> None:
                 told[name] += 1
 
-            members[name] = Consumer(config | dict(settings[name]))
+            session_ms = int(settings[name].get("session.timeout.ms", 45_000))
+            brief = {"max.poll.interval.ms": max(6000, session_ms)}  # as in CLASSIC
+            members[name] = Consumer(config | brief | dict(settings[name]))
             ending.callback(members[name].close)
             members[name].subscribe([topic], on_assign=count, on_revoke=count, on_lost=count)
 
