@@ -107,7 +107,7 @@ class Member:
             if time.monotonic() > deadline:
                 raise DeadlineError(
                     f"Member {self.name} wrote {what!r} {seen} of {count} times in {timeout:g} s.",
-                    repair=f"Look at what it did: `lesson.member({self.name!r}).log`.",
+                    repair="Look at what it did: the `.log` of what `lesson.start` gave back.",
                 )
             time.sleep(0.02)
         return self
