@@ -112,14 +112,21 @@ class Both:
         self.second = SecondStage(partitions=partitions, grace_ms=grace_ms)
         self.logs: list[dict[str, bytes | None]] = [{} for _ in self.firsts]
         self.partials: list[dict[tuple[str, int], Any]] = [{} for _ in self.firsts]
+        self.clocks: list[dict[str, int]] = [{} for _ in self.firsts]
+        self.closed: dict[str, Any] = {}
         self.found: dict[str, Record | None] = {}
         self.late: Counter[str] = Counter()
 
     def restart(self) -> None:
-        """Replace all first stages by ones that know what was written."""
+        """Replace all stages by ones that know what was written."""
         self.firsts = [FirstStage(grace_ms=self.grace_ms) for _ in self.firsts]
         for first, log, cells in zip(self.firsts, self.logs, self.partials, strict=True):
             first.restore(log, cells)
+        self.second = SecondStage(partitions=len(self.firsts), grace_ms=self.grace_ms)
+        closed = {name: (until, dict(counts)) for name, (until, counts) in self.closed.items()}
+        self.second.restore(closed, {key: each for key, each in self.found.items() if each})
+        for place, cells in enumerate(self.partials):
+            self.second.update(place, dict(cells), self.clocks[place])
 
     def process(self, batch: Sequence[Message | Decoded]) -> dict[str, Record | None]:
         """Process a batch, each partition its own users, and return what changed."""
@@ -132,8 +139,17 @@ class Both:
             self.late += output.late
             _write(self.logs[place], output.changelog)
             _write(self.partials[place], output.cells)
+            self.clocks[place] = output.clocks
             self.second.update(place, output.cells, output.clocks)
+        return self.publish()
+
+    def publish(self) -> dict[str, Record | None]:
+        """Let the second stage publish what changed, and let go what it has closed."""
         changed = self.second.changes()
+        gone, closed = self.second.closed()
+        for place, name, bucket in gone:
+            self.partials[place].pop((name, bucket), None)
+        self.closed |= {name: (until, dict(counts)) for name, (until, counts) in closed.items()}
         self.found |= changed
         return changed
 

@@ -12,10 +12,12 @@ import pytest
 from steamlab.events import Decoded
 from steamlab.metrics import read_file, read_lines
 from steamlab.processor import batch, cells, families, first_stage, pairs, recent, second_stage
+from steamlab.processor.cells import Counts
 from steamlab.processor.changelog import Changelog
 from steamlab.processor.first_stage import FirstStage
 from steamlab.processor.intake import Intake
 from steamlab.processor.second_stage import SecondStage
+from steamlab.processor.sums import Cell, Sums
 from steamlab.settings import data_path
 from tests.processing import Both, oracle_of, plain, run
 from tests.stream import add, buy, look, search, wish
@@ -120,6 +122,13 @@ def any_partition(self: SecondStage, topics: tuple[str, ...], settled_ms: int) -
     return max(ends) >= settled_ms + self.grace_ms
 
 
+def put_on_top(self: Sums, cell: Cell, counts: Counts) -> bool:
+    """Add a partition's cell to what it said before, instead of replacing that."""
+    self._parts.pop(cell[1:], None)
+    changed: bool = RIGHT["put"](self, cell, counts)
+    return changed
+
+
 def applied_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Find nothing final, and nothing late."""
     monkeypatch.setattr(batch.Batch, "is_final", lambda self, name, bucket: bucket != bucket)
@@ -144,7 +153,7 @@ RIGHT: dict[str, Any] = {
     "extend": cells.Rows.extend,
     "append": cells.Rows._append,  # noqa: SLF001 - what is wrapped
     "contribute": recent._contribute,  # noqa: SLF001
-    "add": SecondStage._add,  # noqa: SLF001
+    "put": Sums.put,
     "forget": pairs.Pairs.forget,
 }
 WRONG: dict[str, tuple[Scenario, Patch]] = {
@@ -207,11 +216,7 @@ WRONG: dict[str, tuple[Scenario, Patch]] = {
     ),
     "what is told twice counts twice": (
         told_twice,
-        patch(
-            SecondStage,
-            "_add",
-            lambda self, name, bucket, counts, before: RIGHT["add"](self, name, bucket, counts, {}),
-        ),
+        patch(Sums, "put", put_on_top),
     ),
     "pairs are forgotten after a day": (
         three_weeks,
@@ -222,6 +227,7 @@ WRONG: dict[str, tuple[Scenario, Patch]] = {
         ),
     ),
     "old records are deleted while pairs live": (three_weeks, early(is_carried=False)),
+    "what is closed is not restored": (three_weeks, patch(Sums, "restore", lambda *_: None)),
 }
 
 

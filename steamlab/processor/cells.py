@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -146,9 +146,7 @@ class Cells:
             changed[name, bucket] = counts
         return changed
 
-    def forget(self, is_final: Any, keep: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
-        """Drop the cells that are final and name them; what must still be told is kept."""
-        gone = [key for key in self.counts if is_final(*key) and key not in keep]
-        for key in gone:
+    def forget(self, is_final: Any) -> None:
+        """Drop the cells that are final."""
+        for key in [key for key in self.counts if is_final(*key)]:
             del self.counts[key]
-        return gone

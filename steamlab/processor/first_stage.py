@@ -51,14 +51,14 @@ class Message(NamedTuple):
 
 @dataclass
 class Output:
-    """What a batch changed. `cells` are whole buckets, None for those that are final and forgotten.
+    """What a batch changed. `cells` are whole buckets.
 
     `clocks` are the newest times of each topic; `newest_ms` that of all of them. `late` counts
     contributions, by family, that came when their cell was final, and events of a topic, as
     `too_old TOPIC`, that came when all was forgotten.
     """
 
-    cells: dict[tuple[str, int], Counts | None] = field(default_factory=dict)
+    cells: dict[tuple[str, int], Counts] = field(default_factory=dict)
     clocks: dict[str, int] = field(default_factory=dict)
     changelog: dict[str, bytes | None] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
@@ -148,8 +148,7 @@ class FirstStage:
         """Forget what no event that is still admitted can touch, and delete its records."""
         self._swept_ms = watermark(self.clocks, ALL_TOPICS)
         self._forget()
-        for key in self.cells.forget(self._is_final, keep=output.cells):
-            output.cells[key] = None
+        self.cells.forget(self._is_final)
         floor_ms = self._floor_ms()
         output.changelog |= self._changelog.forget(
             recent_ms=floor_ms, facts_ms=floor_ms - FORGOTTEN - DAY, living=self._pairs.facts
@@ -170,7 +169,7 @@ class FirstStage:
         return watermark(self.clocks, family.topics) >= closed_ms
 
     def restore(
-        self, changelog: Mapping[str, bytes | None], cells: Mapping[tuple[str, int], Counts | None]
+        self, changelog: Mapping[str, bytes | None], cells: Mapping[tuple[str, int], Counts]
     ) -> None:
         """Put back what the last batches wrote: the newest record of each key."""
         clock = changelog.get("clock")
@@ -185,7 +184,9 @@ class FirstStage:
             elif value is not None:
                 self._restore_recent(key, msgspec.msgpack.decode(value, type=RecentRecord))
         self._forget()
-        self.cells.counts = {key: dict(each) for key, each in cells.items() if each is not None}
+        self.cells.counts = {
+            key: dict(each) for key, each in cells.items() if not self._is_final(*key)
+        }
 
     def _restore_facts(self, key: str, record: FactsRecord) -> None:
         users, games = to_codes(self._users, record.users), to_codes(self._games, record.games)

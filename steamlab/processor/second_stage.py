@@ -11,42 +11,59 @@ have told how far they are.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from steamlab.processor.cells import Counts
-from steamlab.processor.families import FAMILIES, FAMILY, GRACE_MS, NEVER_MS, watermark
-from steamlab.processor.published import PUBLISHED, Look, Published, Values
-from steamlab.processor.rankings import RANKINGS, Ranking, rank, rank_windows
+from steamlab.processor.chapters import CHAPTERS, Chapter
+from steamlab.processor.families import FAMILY, GRACE_MS, NEVER_MS, watermark
+from steamlab.processor.published import Look, Published, Values
+from steamlab.processor.rankings import Ranking, rank, rank_windows
+from steamlab.processor.sums import Cell, Closed, Sums
 
 __all__ = ["Record", "SecondStage"]
 
 Record: TypeAlias = dict[str, Any]
 _Window: TypeAlias = tuple[str, int]  # a metric, and the name of a bucket
 
-_COUNTED = {  # what has records since the start
-    *(name for metric in PUBLISHED if metric.total for name in metric.families),
-    *(name for ranking in RANKINGS if ranking.has_total for name in ranking.families),
-}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SecondStage:
-    """Sum the partitions' cells, and say which records changed."""
+    """Sum the partitions' cells, and say which records changed.
 
-    def __init__(self, *, partitions: int = 1, grace_ms: int = GRACE_MS) -> None:
+    `late` counts by family what came for cells that were final: it is not in any record.
+    """
+
+    def __init__(
+        self,
+        *,
+        partitions: int = 1,
+        grace_ms: int = GRACE_MS,
+        chapters: Sequence[Chapter] = CHAPTERS,
+    ) -> None:
         self.grace_ms = grace_ms
-        self._parts: dict[tuple[int, str, int], Counts] = {}
-        self._sums: dict[str, dict[int, Counts]] = {family.name: {} for family in FAMILIES}
-        self._totals: dict[str, Counts] = {family.name: {} for family in FAMILIES}
-        self._gone: Counts = {}  # viewers of buckets that are forgotten
+        self.late: Counter[str] = Counter()
+        self._metrics = [metric for chapter in chapters for metric in chapter.published]
+        self._rankings = [ranking for chapter in chapters for ranking in chapter.rankings]
+        self._families = [FAMILY[name] for chapter in chapters for name in chapter.families]
+        self._sums = Sums([family.name for family in self._families], self._counted())
         self._clocks: dict[int, Mapping[str, int]] = {number: {} for number in range(partitions)}
+        self._idle: set[int] = set()
         self._touched: defaultdict[str, set[int]] = defaultdict(set)
         self._open: dict[_Window, set[str]] = {}  # published, not final: the keys of the records
-        self._open_totals: set[str] = set()
+        self._totals: dict[str, Record] = {}  # as they were published
+        self._before: dict[str, Record] = {}  # what was published before a restart
+        self._gone: list[Cell] = []
         self._shown_ms = NEVER_MS
+
+    def _counted(self) -> set[str]:
+        """Return the families that have records since the start, or a level that lasts."""
+        metrics = [metric.families for metric in self._metrics if metric.total]
+        lists = [each.families for each in self._rankings if each.has_total or each.is_level]
+        return {name for names in (*metrics, *lists) for name in names}
 
     @property
     def now_ms(self) -> int:
@@ -57,29 +74,56 @@ class SecondStage:
     def update(
         self,
         partition: int,
-        cells: Mapping[tuple[str, int], Counts | None],
+        cells: Mapping[tuple[str, int], Counts],
         clocks: Mapping[str, int],
+        *,
+        is_idle: bool = False,
     ) -> None:
-        """Take a partition's changed cells, and how far its topics have come."""
-        for (name, bucket), counts in cells.items():
-            key = (partition, name, bucket)
-            if counts is None:  # final: what was summed stays
-                self._parts.pop(key, None)
-            elif not self._is_final(FAMILY[name].topics, FAMILY[name].settled_ms(bucket)):
-                self._add(name, bucket, counts, self._parts.get(key, {}))
-                self._parts[key] = counts
-        self._clocks[partition] = clocks
+        """Take a partition's changed cells, and how far its topics have come.
 
-    def _add(self, name: str, bucket: int, counts: Counts, before: Counts) -> None:
-        change = counts
-        if before:
-            change = {dim: n - before.get(dim, 0) for dim, n in counts.items()}
-            change |= {dim: -before[dim] for dim in before.keys() - counts.keys()}
-        if any(change.values()):
-            self._touched[name].add(bucket)
-            _add_to(self._sums[name].setdefault(bucket, {}), change)
-            if name in _COUNTED:
-                _add_to(self._totals[name], change)
+        A partition all of whose topics are idle does not hold the others back.
+        """
+        for (name, bucket), counts in cells.items():
+            cell = (partition, name, bucket)
+            if self._is_closed(name, bucket):  # it may never be told again: it must not stay
+                self._gone.append(cell)
+                self.late[name] += 1
+            elif self._sums.put(cell, counts):
+                is_final = self._is_final(FAMILY[name].topics, FAMILY[name].settled_ms(bucket))
+                if is_final and not self._before:  # after a restart, nothing has been shown yet
+                    self.late[name] += 1
+                else:
+                    self._touched[name].add(bucket)
+        self._clocks[partition] = clocks
+        (self._idle.add if is_idle else self._idle.discard)(partition)
+
+    def restore(self, closed: Mapping[str, Closed], published: Mapping[str, Record]) -> None:
+        """Put back what was closed, and what was published; then update with all cells there are.
+
+        The first changes after that are what a crash kept from being published.
+        """
+        for name, each in closed.items():
+            self._sums.restore(name, each)
+        self._before = dict(published)
+        for key, record in published.items():
+            if record["windowEnd"] is None:
+                self._totals[key] = record
+            elif not record["final"]:
+                self._open.setdefault(self._window_of(record), set()).add(key)
+
+    def _window_of(self, record: Record) -> _Window:
+        rolling = {each.name for each in self._metrics if each.is_rolling}
+        rolling |= {each.name for each in self._rankings}
+        name = record["metric"]
+        bound = record["windowEnd" if name in rolling else "windowStart"]
+        moment = datetime.fromisoformat(bound) - _EPOCH
+        return name, moment // timedelta(milliseconds=1)
+
+    def closed(self) -> tuple[list[Cell], dict[str, Closed]]:
+        """Return the cells that the last changes let go, and by family what is closed now."""
+        names = {name for _, name, _ in self._gone}
+        gone, self._gone = self._gone, []
+        return gone, {name: self._sums.closed[name] for name in names}
 
     def changes(self) -> dict[str, Record | None]:
         """Return the records that changed since the last call, by key; None: there is none more."""
@@ -87,24 +131,35 @@ class SecondStage:
         if now == NEVER_MS:
             return {}
         found: dict[str, Record | None] = {}
-        for published in PUBLISHED:
-            found |= self._windows(published, self._stale(published, now))
-        for ranking in RANKINGS:
-            found |= self._lists(ranking, self._stale_lists(ranking, now), now)
-        found |= self._all(now)
+        for metric in self._metrics:
+            found |= self._windows(metric, self._stale(metric, now))
+        for ranking in self._rankings:
+            found |= self._lists(ranking, self._stale_lists(ranking, now))
+        found |= self._all()
         self._touched.clear()
         self._shown_ms = now
         self._forget()
-        return found
+        return self._new(found)
+
+    def _new(self, found: dict[str, Record | None]) -> dict[str, Record | None]:
+        """After a restart, leave out what is published already, and what was final by then."""
+        before, self._before = self._before, {}
+        if not before:
+            return found
+        return {
+            key: record
+            for key, record in found.items()
+            if record != before.get(key) and not before.get(key, {}).get("final")
+        }
 
     def _stale(self, metric: Published, now: int) -> list[int]:
         """Return the windows whose records may have changed, or become final."""
         stale = set().union(*(self._touched[name] for name in metric.families))
         if "carts_silent" in metric.families:  # some carts fall silent while others shop
-            hours = self._sums["carts_silent"]
+            hours = self._sums.buckets["carts_silent"]
             stale |= {hour for hour in hours if self._shown_ms - metric.size < hour <= now}
         for name, window in self._open:
-            if name == metric.name and self._is_settled(metric, window):
+            if name == metric.name and (self._before or self._is_settled(metric, window)):
                 stale.add(window)
         return sorted(stale)
 
@@ -113,13 +168,22 @@ class SecondStage:
         return self._is_final(metric.topics, end + metric.horizon)
 
     def _is_final(self, topics: tuple[str, ...], settled_ms: int) -> bool:
-        slowest = min(watermark(clocks, topics) for clocks in self._clocks.values())
-        return slowest >= settled_ms + self.grace_ms
+        return self._slowest(topics) >= settled_ms + self.grace_ms
+
+    def _slowest(self, topics: tuple[str, ...]) -> int:
+        """Return the slowest partition's watermark; if all are idle, the newest."""
+        marks = {number: watermark(each, topics) for number, each in self._clocks.items()}
+        awake = [mark for number, mark in marks.items() if number not in self._idle]
+        return min(awake) if awake else max(marks.values())
+
+    def _is_closed(self, name: str, bucket: int) -> bool:
+        until, _ = self._sums.closed[name]
+        return FAMILY[name].settled_ms(bucket) <= until
 
     def _windows(self, metric: Published, windows: Iterable[int]) -> dict[str, Record | None]:
         found: dict[str, Record | None] = {}
         for window in windows:
-            tables = {name: self._sums[name].get(window, {}) for name in metric.families}
+            tables = {name: self._sums.buckets[name].get(window, {}) for name in metric.families}
             is_final = self._is_settled(metric, window)
             start = window - metric.size if metric.is_rolling else window
             bounds = (_instant(start), _instant(start + metric.size))
@@ -167,19 +231,20 @@ class SecondStage:
                 for bucket in self._touched[name]:
                     ends.update(range(bucket, bucket + size, every))
         begin = -(-self._shown_ms // every) * every + every  # windows that time has opened
-        for bucket in self._sums[ranking.families[0]]:
+        for bucket in self._sums.buckets[ranking.families[0]]:
             if self._shown_ms > NEVER_MS and bucket + size > begin:
                 ends.update(range(max(bucket, begin), bucket + size, every))
         for name, end in self._open:
-            if name == ranking.name and self._is_final((ranking.topic,), end):
+            if name == ranking.name and (self._before or self._is_final((ranking.topic,), end)):
                 ends.add(end)
         return sorted(end for end in ends if end <= last)
 
-    def _lists(self, ranking: Ranking, ends: list[int], now: int) -> dict[str, Record | None]:
-        cells = [self._sums[name] for name in ranking.families]
+    def _lists(self, ranking: Ranking, ends: list[int]) -> dict[str, Record | None]:
+        cells = [self._sums.buckets[name] for name in ranking.families]
+        base = self._sums.closed[ranking.families[-1]][1] if ranking.is_level else {}
         found: dict[str, Record | None] = {}
         for run in _runs(ends, ranking.size):
-            lists = rank_windows(ranking, run, cells, self._gone)
+            lists = rank_windows(ranking, run, cells, base)
             for end in run:
                 is_final = self._is_final((ranking.topic,), end)
                 bounds = (_instant(end - ranking.size), _instant(end))
@@ -190,47 +255,35 @@ class SecondStage:
                 found |= self._replace((ranking.name, end), records, is_final=is_final)
         return found
 
-    def _all(self, now: int) -> dict[str, Record | None]:
-        """Make the records since the start: they are never final."""
+    def _all(self) -> dict[str, Record | None]:
+        """Make the records since the start, and return those that changed: they are never final."""
         made: dict[str, Record] = {}
-        for metric in PUBLISHED:
+        totals = self._sums.totals
+        for metric in self._metrics:
             if metric.total:
-                made |= self._records(metric, self._totals, (None, None), metric.total)
-        for ranking in RANKINGS:
-            first, *rest = (self._totals[name] for name in ranking.families)
+                made |= self._records(metric, totals, (None, None), metric.total)
+        for ranking in self._rankings:
+            first, *rest = (totals.get(name, {}) for name in ranking.families)
             items = rank(ranking, first, rest[0] if rest else {}) if ranking.has_total else []
             if items:
                 made |= [_record(ranking.name, (None, None), None, {"items": items})]
         found = {key: record | {"final": False} for key, record in made.items()}
-        gone = dict.fromkeys(self._open_totals - found.keys())
-        self._open_totals = set(found)
-        return gone | found
+        gone = dict.fromkeys(self._totals.keys() - found.keys())
+        changed = {key: each for key, each in found.items() if each != self._totals.get(key)}
+        self._totals = found
+        return gone | changed
 
     def _forget(self) -> None:
-        """Drop the buckets that no window that may change still needs."""
-        reach = {ranking.families[0]: ranking.size for ranking in RANKINGS}
-        reach |= {name: ranking.size for ranking in RANKINGS for name in ranking.families}
-        for family in FAMILIES:
-            buckets = self._sums[family.name]
-            late = reach.get(family.name, 0)
-            for bucket in [
-                each
-                for each in buckets
-                if self._is_final(family.topics, family.settled_ms(each) + late)
-            ]:
-                counts = buckets.pop(bucket)
-                if family.name == "viewers":
-                    for dim, n in counts.items():
-                        self._gone[dim] = self._gone.get(dim, 0) + n
-
-
-def _add_to(table: Counts, change: Counts) -> None:
-    for dim, n in change.items():
-        total = table.get(dim, 0) + n
-        if total:
-            table[dim] = total
-        else:
-            table.pop(dim, None)
+        """Let the buckets go that no window that may change still needs."""
+        reach = {name: each.size for each in self._rankings for name in each.families}
+        for family in self._families:
+            until = self._slowest(family.topics) - self.grace_ms - reach.get(family.name, 0)
+            buckets = self._sums.buckets[family.name]
+            gone = [bucket for bucket in buckets if family.settled_ms(bucket) <= until]
+            for bucket in gone:
+                self._gone += self._sums.close(family.name, bucket)
+            if gone:
+                self._sums.close_until(family.name, until)
 
 
 def _record(name: str, bounds: Any, dimension: Any, values: Values) -> tuple[str, Record]:

@@ -1,0 +1,43 @@
+"""The four chapters of the sixteen metrics: what the second stage's work is shared out by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from steamlab.processor.published import PUBLISHED, Published
+from steamlab.processor.rankings import RANKINGS, Ranking
+
+__all__ = ["CHAPTERS", "CHAPTER_OF", "Chapter"]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Metrics that are made of the same families of cells; no family belongs to two chapters."""
+
+    name: str
+    published: tuple[Published, ...] = ()
+    rankings: tuple[Ranking, ...] = ()
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The names of the chapter's families, each once."""
+        names = (name for metric in (*self.published, *self.rankings) for name in metric.families)
+        return tuple(dict.fromkeys(names))
+
+
+def _published(*names: str) -> tuple[Published, ...]:
+    return tuple(metric for metric in PUBLISHED if metric.name in names)
+
+
+CHAPTERS = (
+    Chapter("sales", _published("revenue_per_minute", "revenue_rolling", "sales_velocity",
+                                "average_order_value", "revenue_by_region")),
+    Chapter("funnel", _published("view_to_wishlist", "wishlist_to_cart", "cart_to_purchase",
+                                 "overall_conversion")),
+    Chapter("products", rankings=RANKINGS),
+    Chapter("shoppers", _published("cart_abandonment", "search_effectiveness",
+                                   "average_session_value", "time_to_purchase")),
+)  # fmt: skip
+CHAPTER_OF = {
+    family: number for number, chapter in enumerate(CHAPTERS) for family in chapter.families
+}
