@@ -55,7 +55,7 @@ class SecondStage:
         self._touched: defaultdict[str, set[int]] = defaultdict(set)
         self._open: dict[_Window, set[str]] = {}  # published, not final: the keys of the records
         self._totals: dict[str, Record] = {}  # as they were published
-        self._before: dict[str, Record] = {}  # what was published before a restart
+        self._before: dict[str, Record] | None = None  # what was published before a restart
         self._gone: list[Cell] = []
         self._shown_ms = NEVER_MS
 
@@ -90,7 +90,7 @@ class SecondStage:
                 self.late[name] += 1
             elif self._sums.put(cell, counts):
                 is_final = self._is_final(FAMILY[name].topics, FAMILY[name].settled_ms(bucket))
-                if is_final and not self._before:  # after a restart, nothing has been shown yet
+                if is_final and self._before is None:  # after a restart, nothing has been shown yet
                     self.late[name] += 1
                 else:
                     self._touched[name].add(bucket)
@@ -143,8 +143,8 @@ class SecondStage:
 
     def _new(self, found: dict[str, Record | None]) -> dict[str, Record | None]:
         """After a restart, leave out what is published already, and what was final by then."""
-        before, self._before = self._before, {}
-        if not before:
+        before, self._before = self._before, None
+        if before is None:
             return found
         return {
             key: record
@@ -159,7 +159,9 @@ class SecondStage:
             hours = self._sums.buckets["carts_silent"]
             stale |= {hour for hour in hours if self._shown_ms - metric.size < hour <= now}
         for name, window in self._open:
-            if name == metric.name and (self._before or self._is_settled(metric, window)):
+            if name == metric.name and (
+                self._before is not None or self._is_settled(metric, window)
+            ):
                 stale.add(window)
         return sorted(stale)
 
@@ -235,7 +237,8 @@ class SecondStage:
             if self._shown_ms > NEVER_MS and bucket + size > begin:
                 ends.update(range(max(bucket, begin), bucket + size, every))
         for name, end in self._open:
-            if name == ranking.name and (self._before or self._is_final((ranking.topic,), end)):
+            is_final = self._is_final((ranking.topic,), end)
+            if name == ranking.name and (self._before is not None or is_final):
                 ends.add(end)
         return sorted(end for end in ends if end <= last)
 

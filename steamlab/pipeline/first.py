@@ -1,0 +1,202 @@
+"""Run the first stage: five topics in; partial cells, state and dead letters out, exactly once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from steamlab import topics
+from steamlab.errors import BrokerError
+from steamlab.pipeline import partials
+from steamlab.pipeline.crashes import crash_at
+from steamlab.pipeline.logs import read_log
+from steamlab.pipeline.places import Places, reading, writing
+from steamlab.pipeline.task import Task
+from steamlab.pipeline.transactions import Aborted, Transactions, Write
+from steamlab.processor.chapters import CHAPTERS
+from steamlab.processor.families import GRACE_MS
+
+__all__ = ["First", "check_copartitioned"]
+
+_LOG = logging.getLogger("steamlab.process")
+_TIMEOUT_S = 30.0
+
+
+class First:
+    """The first stage in one process: as many tasks as the group gives it.
+
+    A batch is closed at `batch` events, or `wait_s` after its first look; a topic is idle when it
+    is read to its end and had no record for `idle_s`.
+    """
+
+    def __init__(
+        self,
+        kafka: Mapping[str, Any],
+        places: Places,
+        name: str,
+        *,
+        grace_ms: int = GRACE_MS,
+        idle_s: float = 5.0,
+        batch: int = 20_000,
+        wait_s: float = 0.04,
+    ) -> None:
+        self._kafka, self._places = kafka, places
+        self._grace_ms, self._idle_s = grace_ms, idle_s
+        self._batch, self._wait_s = batch, wait_s
+        self.tasks: dict[int, Task] = {}
+        self._transactions = Transactions("first", writing(kafka, name))
+        self._consumer = Consumer(reading(kafka, places.group("first")))
+
+    def run(self, is_stopped: Callable[[], bool]) -> None:
+        """Process until told to stop."""
+        self._consumer.subscribe(
+            self._places.inputs,
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=self._revoked,
+        )
+        while not is_stopped():
+            self._gather()
+            crash_at("first", "consumed")
+            working = [task for task in self.tasks.values() if task.has_work]
+            if working:
+                self._commit(working)
+
+    def close(self) -> None:
+        """Leave the group, so that others take over at once."""
+        self._consumer.close()
+        self._transactions.close()
+
+    def _gather(self) -> None:
+        """Fill the tasks' batches until there are enough events, or it is time."""
+        count, ends_s = 0, time.monotonic() + self._wait_s
+        while count < self._batch and (left_s := ends_s - time.monotonic()) > 0:
+            for message in self._consumer.consume(min(1000, self._batch - count), left_s):
+                task = self.tasks.get(message.partition())  # type: ignore[arg-type]
+                error = message.error()
+                if error is not None:
+                    self._note(error, message, task)
+                elif task is not None:
+                    task.take(message)
+                    count += 1
+
+    @staticmethod
+    def _note(error: KafkaError, message: Message, task: Task | None) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's name
+            if task is not None:
+                task.reach_end(str(message.topic()), message.offset() or 0)
+        elif error.fatal():
+            raise KafkaException(error)
+        else:
+            _LOG.warning("%s", error.str())
+
+    def _commit(self, working: Sequence[Task]) -> None:
+        numbers = {task.number for task in working}
+        offsets = [
+            each
+            for each in self._consumer.position(self._consumer.assignment())
+            if each.partition in numbers and each.offset >= 0
+        ]
+        try:
+            self._transactions.write(self._writes(working), offsets, self._consumer)
+        except Aborted as why:
+            _LOG.warning("aborted: %s", why)
+            self._rewind()
+
+    @staticmethod
+    def _writes(working: Iterable[Task]) -> Iterator[Write]:
+        for task in working:
+            yield from task.process()
+
+    def _rewind(self) -> None:
+        """Go back to what is committed: the stages are ahead of it."""
+        assigned = self._consumer.assignment()
+        for each in self._open(assigned):
+            self._consumer.seek(each)
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        check_copartitioned(self._places, partitions)
+        consumer.incremental_assign(self._open(partitions))
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for each in partitions:  # a batch that is not committed is the next owner's
+            self.tasks.pop(each.partition, None)
+        consumer.incremental_unassign(partitions)
+
+    def _open(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Make the tasks as their last owner has left them; return where to read on.
+
+        Offsets first: where a transaction of the last owner is open, the answer waits for its end,
+        and what is read of the logs after that is of the same moment.
+        """
+        committed = self._consumer.committed(partitions, _TIMEOUT_S)
+        self._warn_of_lost(committed)
+        numbers = sorted({each.partition for each in partitions})
+        state, cells = self._read_state(numbers), self._read_partials()
+        for number in numbers:
+            task = Task(number, self._places, grace_ms=self._grace_ms, idle_s=self._idle_s)
+            task.restore(state[number], partials.cells_of(number, cells))
+            self.tasks[number] = task
+        for each in committed:
+            if each.offset < 0:
+                each.offset = OFFSET_BEGINNING
+        return list(committed)
+
+    def _warn_of_lost(self, committed: Sequence[TopicPartition]) -> None:
+        """Say what retention has deleted before it was read."""
+        for topic in self._places.inputs:
+            begin = topics.offsets(self._kafka, topic).set_index("partition")["begin"]
+            for each in committed:
+                lost = int(begin[each.partition]) - each.offset
+                if each.topic == topic and each.offset >= 0 and lost > 0:
+                    text = "%s events of %s, partition %s, were deleted unread"
+                    _LOG.warning(text, lost, topic, each.partition)
+
+    def _read_state(self, numbers: Sequence[int]) -> dict[int, dict[str, bytes]]:
+        state: dict[int, dict[str, bytes]] = defaultdict(dict)
+        for message in read_log(self._kafka, self._places.changelog, numbers):
+            _put(state[message.partition() or 0], bytes(message.key() or b"").decode(), message)
+        return state
+
+    def _read_partials(self) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        chapters = range(len(CHAPTERS))
+        for message in read_log(self._kafka, self._places.partials, chapters):
+            _put(found, bytes(message.key() or b""), message)
+        return found
+
+
+def _put(table: dict[Any, bytes], key: Any, message: Any) -> None:
+    """Keep the newest record of a key, as compaction does."""
+    value = message.value()
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value
+
+
+def check_copartitioned(places: Places, partitions: Iterable[TopicPartition]) -> None:
+    """Raise `BrokerError` unless the same partition numbers of all five topics are there.
+
+    A user's events have one partition number in all topics; a process must see all of them.
+    """
+    numbers: dict[str, set[int]] = {topic: set() for topic in places.inputs}
+    for each in partitions:
+        numbers[each.topic].add(each.partition)
+    if len(set(map(frozenset, numbers.values()))) > 1:
+        raise BrokerError(
+            f"Expected the same partitions of all five topics, and was given {numbers}.",
+            repair="The group needs group.remote.assignor=range, and topics of equal partitions.",
+        )

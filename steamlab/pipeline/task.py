@@ -1,0 +1,122 @@
+"""A task of the first stage: one input partition number, all five topics of it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from confluent_kafka import Message as KafkaMessage
+
+from steamlab.pipeline.partials import partials
+from steamlab.pipeline.places import Places
+from steamlab.pipeline.transactions import Write
+from steamlab.processor.cells import Counts
+from steamlab.processor.first_stage import FirstStage, Message, Output
+from steamlab.processor.intake import Refusal
+from steamlab.topics import base_name
+
+__all__ = ["Task"]
+
+_COUNTS = "counts"  # of the changelog's keys: what became of the events
+
+
+class Task:
+    """What a process knows of a partition number: the stage, the records of the batch, idleness.
+
+    `counts` tells what became of all events: accepted, duplicates, tombstones, `refused CODE`,
+    `late FAMILY`, `too_old TOPIC`. It is part of the state, so a restart does not count twice.
+    """
+
+    def __init__(self, number: int, places: Places, *, grace_ms: int, idle_s: float) -> None:
+        self.number = number
+        self.stage = FirstStage(grace_ms=grace_ms)
+        self.counts: Counter[str] = Counter()
+        self.batch: list[KafkaMessage] = []
+        self._places, self._idle_s = places, idle_s
+        self._last_s = dict.fromkeys(places.inputs, time.monotonic())
+        self._next = dict.fromkeys(places.inputs, 0)
+        self._ends: dict[str, int] = {}
+        self._told_idle: set[str] = set()
+
+    def restore(self, changelog: Mapping[str, bytes], cells: dict[tuple[str, int], Counts]) -> None:
+        """Put back the newest records of the changelog, and the partition's cells."""
+        self.stage.restore(changelog, cells)
+        if _COUNTS in changelog:
+            self.counts.update(msgspec.json.decode(changelog[_COUNTS]))
+
+    def take(self, message: KafkaMessage) -> None:
+        """Put a record into the batch."""
+        self.batch.append(message)
+
+    def reach_end(self, topic: str, end: int) -> None:
+        """Note where a topic's partition ended when it was read to its end."""
+        self._ends[topic] = end
+
+    def _idle(self) -> set[str]:
+        """Return the topics that are read to their ends, and had no record for a while."""
+        now = time.monotonic()
+        return {
+            topic
+            for topic, end in self._ends.items()
+            if end >= self._next[topic] and now - self._last_s[topic] >= self._idle_s
+        }
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there are records, or topics that became idle."""
+        return bool(self.batch) or self._idle() != self._told_idle
+
+    def process(self) -> Iterator[Write]:
+        """Process the batch; yield what is to be written with its offsets."""
+        batch, self.batch = self.batch, []
+        for topic, offset in {each.topic(): each.offset() for each in batch}.items():
+            self._next[str(topic)], self._last_s[str(topic)] = (offset or 0) + 1, time.monotonic()
+        idle = self._told_idle = self._idle()
+        output = self.stage.process(map(_message, batch), idle={base_name(each) for each in idle})
+        self._count(output)
+        yield from self._writes(output, is_idle=len(idle) == len(self._places.inputs))
+        for refusal in output.refused:
+            yield _dead_letter(self._places.dead_letters, batch[refusal.place], refusal)
+
+    def _writes(self, output: Output, *, is_idle: bool) -> Iterator[Write]:
+        for chapter, key, value in partials(self.number, output, is_idle=is_idle):
+            yield self._places.partials, key, value, chapter, None
+        state = output.changelog | {_COUNTS: msgspec.json.encode(self.counts)}
+        for name, changed in state.items():
+            yield self._places.changelog, name.encode(), changed, self.number, None
+
+    def _count(self, output: Output) -> None:
+        found = {"accepted": output.accepted, "duplicates": output.duplicates}
+        found |= {"tombstones": output.tombstones}
+        found |= {
+            name if name.startswith("too_old") else f"late {name}": n
+            for name, n in output.late.items()
+        }
+        self.counts.update({name: n for name, n in found.items() if n})
+        self.counts.update(f"refused {refusal.code}" for refusal in output.refused)
+
+
+def _message(message: KafkaMessage) -> Message:
+    return Message(
+        message.topic() or "",
+        message.key(),  # type: ignore[arg-type]  # the consumer gives bytes
+        message.value(),  # type: ignore[arg-type]
+        message.headers(),
+        message.timestamp()[1],
+    )
+
+
+def _dead_letter(topic: str, message: KafkaMessage, refusal: Refusal) -> Write:
+    """Keep a refused record as it came; why, and where from, stands in its headers."""
+    headers: list[tuple[str, Any]] = [
+        *(message.headers() or []),
+        ("dlq.reason", refusal.code.encode()),
+        ("dlq.message", refusal.reason.encode(errors="replace")[:1000]),
+        ("dlq.original.topic", str(message.topic()).encode()),
+        ("dlq.original.partition", str(message.partition()).encode()),
+        ("dlq.original.offset", str(message.offset()).encode()),
+    ]
+    return topic, message.key(), message.value(), -1, headers  # type: ignore[return-value]
