@@ -25,7 +25,7 @@ class Settings:
     `maven` (`STEAMLAB_MAVEN`): a mirror to fetch Kafka's jars from.
     `home` (`STEAMLAB_HOME`): the local broker's state, receipts and progress.
     `progress` (`STEAMLAB_PROGRESS`): which exercises are ok, a file; in the home unless told.
-    `cache` (`STEAMLAB_CACHE`): the verified jars.
+    `cache` (`STEAMLAB_CACHE`): the verified jars, and an archive of their classes.
     `port` (`STEAMLAB_PORT`): the local broker's first choice of a port.
     `speed` (`STEAMLAB_SPEED`): turns the store's clock up by this factor, as tests do.
     `letter` (`STEAMLAB_LETTER`): the first letter that a lesson's topics may carry behind its

@@ -17,6 +17,7 @@ from steamlab.client import client_config, probe
 from steamlab.errors import BrokerError
 from steamlab.kafka import node as nodes
 from steamlab.kafka import trouble
+from steamlab.kafka.archive import make_archive
 from steamlab.kafka.jars import ensure_jars
 from steamlab.kafka.java import find_java
 from steamlab.kafka.lone import end_own, list_clusters, register
@@ -192,6 +193,8 @@ class Cluster:
             if self._temporary:
                 self.stop()
             raise
+        if absent:  # from now on starts are cheaper
+            make_archive(*self._jvm, self.log_path(absent[0]).parent)
 
     def _prepare(self) -> None:
         """Write down who we are before anything runs, so that everything can be found."""
@@ -243,7 +246,8 @@ class Cluster:
 
     def _run(self, number: int, *arguments: str, mark: str = "") -> psutil.Process:
         folder = self.log_path(number).parent
-        return nodes.launch(find_java(), ensure_jars(), folder, arguments, mark)
+        self._jvm = find_java(), ensure_jars()
+        return nodes.launch(*self._jvm, folder, arguments, mark)
 
     def _wait(self, numbers: Iterable[int], deadline: float) -> None:
         """Wait until each node answers with our cluster id and knows the others of them."""

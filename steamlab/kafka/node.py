@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from steamlab.kafka.archive import class_options
 from steamlab.kafka.java import JVM_OPTIONS, clean_environment
 
 __all__ = [
@@ -51,6 +52,7 @@ def launch(
     command = [
         str(java),
         *JVM_OPTIONS,
+        *class_options(java, class_path),
         f"-Dlog4j2.configurationFile={(folder.parent / 'log4j2.properties').as_uri()}",
         *mark.split(),
         "-cp",
