@@ -24,7 +24,7 @@ from steamlab.pipeline.crashes import crash_at
 from steamlab.pipeline.logs import read_log
 from steamlab.pipeline.places import Places, reading, writing
 from steamlab.pipeline.task import Task
-from steamlab.pipeline.transactions import Aborted, Transactions, Write
+from steamlab.pipeline.transactions import AbortedError, Transactions, Write
 from steamlab.processor.chapters import CHAPTERS
 from steamlab.processor.families import GRACE_MS
 
@@ -111,7 +111,7 @@ class First:
         ]
         try:
             self._transactions.write(self._writes(working), offsets, self._consumer)
-        except Aborted as why:
+        except AbortedError as why:
             _LOG.warning("aborted: %s", why)
             self._rewind()
 

@@ -35,14 +35,14 @@ def read_log(
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in left])
         while left:
             for message in consumer.consume(1000, 0.1):
-                error, number = message.error(), message.partition()
+                error, number = message.error(), message.partition() or 0
                 if error is None:
                     yield message
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's name
-                    if message.offset() >= left.get(number, 0):
+                    if (message.offset() or 0) >= left.get(number, 0):
                         left.pop(number, None)
             if time.monotonic() > deadline:
                 raise DeadlineError(
                     f"Expected {topic} to be committed up to {left} within {timeout:g} s.",
-                    repair="A process may hang in a transaction: look for it with `steamlab status`.",
+                    repair="A process may hang in a transaction: end it, and run this again.",
                 )

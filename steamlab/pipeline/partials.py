@@ -81,7 +81,10 @@ def closed_key(family: str) -> bytes:
 
 
 def read_key(key: bytes) -> tuple[int | None, str, int | None]:
-    """Return a key's partition, family and bucket; a clock has no bucket, what is closed only a family."""
+    """Return a key's partition, family and bucket.
+
+    A clock has no bucket; what is closed has neither bucket nor partition.
+    """
     first, second, *rest = key.decode().split("|")
     if first == "closed":
         return None, second, None

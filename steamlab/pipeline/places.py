@@ -82,7 +82,8 @@ def reading(kafka: Mapping[str, Any], group: str) -> dict[str, Any]:
         # The default, uniform, gives the same partition number of five topics to five members.
         "group.remote.assignor": "range",
         "enable.auto.commit": False,  # offsets are part of the transaction
-        "isolation.level": "read_committed",  # offsets too: those of an open transaction are awaited
+        # Of offsets, too: where a transaction with some is open, its end is awaited.
+        "isolation.level": "read_committed",
         "auto.offset.reset": "earliest",
         "enable.partition.eof": True,
         "queued.max.messages.kbytes": 32 * 1024,

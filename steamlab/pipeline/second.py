@@ -15,7 +15,7 @@ from steamlab.pipeline import partials
 from steamlab.pipeline.crashes import crash_at
 from steamlab.pipeline.logs import read_log
 from steamlab.pipeline.places import PARTITIONS, Places, reading, writing
-from steamlab.pipeline.transactions import Aborted, Transactions, Write
+from steamlab.pipeline.transactions import AbortedError, Transactions, Write
 from steamlab.processor.cells import Counts
 from steamlab.processor.chapters import CHAPTERS
 from steamlab.processor.families import GRACE_MS
@@ -170,7 +170,7 @@ class Second:
         try:
             self._transactions.write(self._writes(chapters), offsets, self._consumer)
             self._saved |= {number: self._next[number] for number in moved}
-        except Aborted as why:
+        except AbortedError as why:
             _LOG.warning("aborted: %s", why)
             for each in self._open(self._consumer.assignment()):
                 self._consumer.seek(each)
@@ -216,6 +216,5 @@ class Second:
 
 
 def _of_chapter(published: Mapping[str, Record], number: int) -> dict[str, Record]:
-    chapter = CHAPTERS[number]
-    names = {metric.name for metric in (*chapter.published, *chapter.rankings)}
+    names = CHAPTERS[number].names
     return {key: record for key, record in published.items() if record["metric"] in names}

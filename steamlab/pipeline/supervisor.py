@@ -6,6 +6,7 @@ started again has the name of the one that died, and fences it.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -15,7 +16,6 @@ from types import TracebackType
 from typing import Any
 
 import msgspec
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported there
     AdminClient,
     AlterConfigOpType,
@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 from steamlab import topics
 from steamlab.errors import DeadlineError
 from steamlab.pipeline.places import SESSION_MS, Places
+from steamlab.pipeline.progress import Progress
 from steamlab.pipeline.worker import STAGES, Orders
 from steamlab.processor.families import GRACE_MS
 from steamlab.settings import settings
@@ -109,6 +110,7 @@ class Supervisor:
             str(self._kafka["bootstrap.servers"]),
             f"{self.places.group(stage)}.{self._slot}",
             self.places.prefix,
+            os.getpid(),
             self._grace_ms,
             self._idle_s,
         )
@@ -137,7 +139,7 @@ class Supervisor:
         *,
         events: int | None = None,
         timeout: float = 600,
-        tell: Callable[[int, list[str]], None] = lambda done, lines: None,
+        tell: Callable[[int, int, list[str]], None] = lambda done, there, lines: None,
     ) -> int:
         """Watch over the processes until `events` are processed by both stages; None: for ever.
 
@@ -145,38 +147,16 @@ class Supervisor:
         Raises `DeadlineError`.
         """
         deadline = time.monotonic() + timeout
-        while True:
-            lines = self.look()
-            done = self.done()
-            tell(done, lines)
-            if events is not None and done >= events and self.is_drained():
-                return done
-            if events is not None and time.monotonic() > deadline:
-                raise DeadlineError(
-                    f"Expected {events:,} events within {timeout:g} s, and {done:,} are processed.",
-                    repair="`steamlab topics` shows how many there are; run it again: it goes on.",
-                )
-            time.sleep(0.1)
-
-    def done(self) -> int:
-        """Return how many events of the five topics the first stage has committed."""
-        found = self._committed("first")
-        if not found:
-            return 0
-        done = 0
-        for topic in self.places.inputs:
-            begins = topics.offsets(self._kafka, topic).itertuples()
-            done += sum(
-                found.get((topic, each.partition), each.begin) - each.begin for each in begins
-            )
-        return done
-
-    def is_drained(self) -> bool:
-        """Whether the second stage has committed all that the first has written."""
-        found = self._committed("second")
-        ends = topics.offsets(self._kafka, self.places.partials).itertuples()
-        topic = self.places.partials
-        return all(found.get((topic, each.partition), 0) >= each.end for each in ends)
+        with Progress(self._kafka, self.places) as progress:
+            while True:
+                lines = self.look()
+                done, there = progress.events()
+                tell(done, there, lines)
+                if events is not None and done >= events and progress.is_drained():
+                    return done
+                if events is not None and time.monotonic() > deadline:
+                    raise _too_late(events, done, timeout)
+                time.sleep(0.1)
 
     def _set_sessions(self) -> None:
         resources = [
@@ -197,15 +177,12 @@ class Supervisor:
             for future in admin.incremental_alter_configs(resources).values():
                 future.result(30)
 
-    def _committed(self, stage: str) -> dict[tuple[str, int], int]:
-        asked = ConsumerGroupTopicPartitions(self.places.group(stage))
-        with AdminClient(self._kafka) as admin:
-            (future,) = admin.list_consumer_group_offsets([asked]).values()
-            try:
-                found: list[TopicPartition] = future.result(30).topic_partitions
-            except KafkaException:  # the group is new, or its coordinator moves
-                return {}
-        return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
+
+def _too_late(events: int, done: int, timeout: float) -> DeadlineError:
+    return DeadlineError(
+        f"Expected {events:,} events within {timeout:g} s, and {done:,} are processed.",
+        repair="`steamlab topics` shows how many there are; run it again: it goes on.",
+    )
 
 
 def _free_slot(folder: Path, prefix: str) -> tuple[int, FileLock]:

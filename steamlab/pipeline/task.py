@@ -102,8 +102,8 @@ class Task:
 def _message(message: KafkaMessage) -> Message:
     return Message(
         message.topic() or "",
-        message.key(),  # type: ignore[arg-type]  # the consumer gives bytes
-        message.value(),  # type: ignore[arg-type]
+        message.key(),
+        message.value(),
         message.headers(),
         message.timestamp()[1],
     )
@@ -119,4 +119,4 @@ def _dead_letter(topic: str, message: KafkaMessage, refusal: Refusal) -> Write:
         ("dlq.original.partition", str(message.partition()).encode()),
         ("dlq.original.offset", str(message.offset()).encode()),
     ]
-    return topic, message.key(), message.value(), -1, headers  # type: ignore[return-value]
+    return topic, message.key(), message.value(), -1, headers

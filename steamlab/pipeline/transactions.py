@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from steamlab.pipeline.crashes import crash_at
 
-__all__ = ["Aborted", "Transactions", "Write"]
+__all__ = ["AbortedError", "Transactions", "Write"]
 
 Write: TypeAlias = tuple[str, bytes | None, bytes | None, int, Any]
 """A record to be written: topic, key, value, partition (-1: by its key), headers."""
@@ -17,17 +17,17 @@ Write: TypeAlias = tuple[str, bytes | None, bytes | None, int, Any]
 _TIMEOUT_S = 30.0
 
 
-class Aborted(Exception):
+class AbortedError(Exception):
     """The transaction was given up, and nothing of it will be seen; what is in memory is ahead."""
 
 
 class Transactions:
     """The transactions of a stage, one after the other.
 
-    Crash-only: what can be repeated is repeated, what can be given up is given up (`Aborted`), and
-    any other error is raised and must end the process: only a new producer of the same name can
-    find out what became of the transaction. A commit that times out is such an error, although
-    the client would repeat it: whether it happened is not known.
+    Crash-only: what can be repeated is repeated, what can be given up is given up
+    (`AbortedError`), and any other error is raised and must end the process: only a new producer of
+    the same name can find out what became of the transaction. A commit that times out is such an
+    error, although the client would repeat it: whether it happened is not known.
     """
 
     def __init__(self, stage: str, config: Mapping[str, Any]) -> None:
@@ -39,7 +39,7 @@ class Transactions:
     def write(
         self, records: Iterable[Write], offsets: list[TopicPartition], consumer: Consumer
     ) -> None:
-        """Commit records and offsets; raise `Aborted` where the group has moved on meanwhile."""
+        """Commit records and offsets; raise `AbortedError` where the group has moved on."""
         try:
             self._producer.begin_transaction()
             self._produce(records)
@@ -54,7 +54,7 @@ class Transactions:
             if not error.args[0].txn_requires_abort():
                 raise
             self._producer.abort_transaction(_TIMEOUT_S)
-            raise Aborted(error.args[0].str()) from error
+            raise AbortedError(error.args[0].str()) from error
 
     def _produce(self, records: Iterable[Write]) -> None:
         produce = self._producer.produce

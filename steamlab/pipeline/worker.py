@@ -27,12 +27,16 @@ STAGES = ("first", "second")
 
 
 class Orders(Struct, frozen=True, omit_defaults=True):
-    """What a worker is told: its stage, where Kafka is, its name among all processes; times."""
+    """What a worker is told: its stage, where Kafka is, its name among all processes; times.
+
+    `supervisor` is the process without which it must not go on.
+    """
 
     stage: str
     bootstrap: str
     name: str
-    prefix: str = ""
+    prefix: str
+    supervisor: int
     grace_ms: int = GRACE_MS
     idle_s: float = 5.0
 
@@ -41,7 +45,6 @@ def main(text: str) -> None:
     """Run a stage until SIGTERM, SIGINT, or the end of the process that started this one."""
     orders = msgspec.json.decode(text, type=Orders)
     logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s {orders.name}: %(message)s")
-    parent = os.getppid()
     stopped: list[int] = []
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda number, _: stopped.append(number))
@@ -50,7 +53,7 @@ def main(text: str) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(1_000_000)
-    stage.run(lambda: bool(stopped) or os.getppid() != parent)
+    stage.run(lambda: bool(stopped) or os.getppid() != orders.supervisor)
     stage.close()
 
 

@@ -21,8 +21,13 @@ class Chapter:
     @property
     def families(self) -> tuple[str, ...]:
         """The names of the chapter's families, each once."""
-        names = (name for metric in (*self.published, *self.rankings) for name in metric.families)
-        return tuple(dict.fromkeys(names))
+        metrics: list[Published | Ranking] = [*self.published, *self.rankings]
+        return tuple(dict.fromkeys(name for metric in metrics for name in metric.families))
+
+    @property
+    def names(self) -> set[str]:
+        """The names of the chapter's metrics."""
+        return {metric.name for metric in self.published} | {each.name for each in self.rankings}
 
 
 def _published(*names: str) -> tuple[Published, ...]:

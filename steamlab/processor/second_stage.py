@@ -180,7 +180,7 @@ class SecondStage:
 
     def _is_closed(self, name: str, bucket: int) -> bool:
         until, _ = self._sums.closed[name]
-        return FAMILY[name].settled_ms(bucket) <= until
+        return bool(FAMILY[name].settled_ms(bucket) <= until)
 
     def _windows(self, metric: Published, windows: Iterable[int]) -> dict[str, Record | None]:
         found: dict[str, Record | None] = {}
