@@ -29,6 +29,7 @@ app = typer.Typer(
     help="Learn Apache Kafka by running a game store on a real Kafka, on this computer.",
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for another program.")]
+Prefix = Annotated[str, typer.Option(help="What all topics' names begin with, such as `19.`.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same events.")]
 
 
@@ -200,6 +201,51 @@ def metrics(
     from steamlab.metrics.printing import print_metrics
 
     print_metrics(file, at=at, json=json)
+
+
+@app.command()
+def process(
+    until: Annotated[
+        int | None, typer.Option(help="End when so many events are processed; print the records.")
+    ] = None,
+    grace: Annotated[
+        float, typer.Option(help="Minutes of store time that an event may be late.")
+    ] = 5.0,
+    idle: Annotated[
+        float, typer.Option(help="Seconds without a record after which a topic holds nobody back.")
+    ] = 5.0,
+    prefix: Prefix = "",
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait for --until.")] = None,
+    json: Json = False,
+) -> None:
+    """Compute the sixteen metrics from the live stream into analytics.metrics, exactly once."""
+    from steamlab.pipeline.process import process
+
+    process(
+        _running(),
+        prefix=prefix,
+        grace_s=grace * 60,
+        idle_s=idle,
+        until=until,
+        timeout=timeout,
+        json=json,
+    )
+
+
+@app.command()
+def store(
+    scale: Annotated[
+        float, typer.Option(help="The store's size; 1 is 1,000 views a minute.")
+    ] = 0.01,
+    speed: Annotated[float, typer.Option(help="Store seconds a second; 0: flat out.")] = 1440.0,
+    days: Annotated[float, typer.Option(help="Store days to play.")] = 7.0,
+    seed: Seed = 7,
+    prefix: Prefix = "",
+) -> None:
+    """Run the store: shoppers, the processor, and the sixteen metrics as they change."""
+    from steamlab.pipeline.run_store import run_store
+
+    run_store(_running(), scale=scale, speed=speed, days=days, seed=seed, prefix=prefix)
 
 
 def main() -> None:

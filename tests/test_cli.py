@@ -16,8 +16,8 @@ from steamlab.__main__ import app
 from steamlab.settings import data_path
 from steamlab.topics import ALL_TOPICS, TopicSpec, create, delete
 
-VERBS = ["doctor", "down", "lab", "metrics", "progress", "reset", "simulate", "status"]
-VERBS += ["topics", "up", "watch"]
+VERBS = ["doctor", "down", "lab", "metrics", "process", "progress", "reset", "simulate"]
+VERBS += ["status", "store", "topics", "up", "watch"]
 
 
 def steamlab(*words: str, **surroundings: str) -> subprocess.CompletedProcess[str]:

@@ -202,11 +202,11 @@ def test_the_verbs_are_at_the_top() -> None:
     assert set() == users
 
 
-PURE = ("events", "catalog", "simulator", "windows", "metrics")
+PURE = ("events", "catalog", "simulator", "windows", "metrics", "processor")
 
 
 def test_data_modules_need_no_kafka() -> None:
-    """Events, catalogue, planner, windows and metrics work without a Kafka client."""
+    """Events, catalogue, planner, both ways to the metrics: all without a Kafka client."""
     pure = [name for name in MODULES if name.split(".")[1:2] and name.split(".")[1] in PURE]
     assert {f"steamlab.{name}" for name in PURE} <= set(pure)
     kafka = {name for name in pure if any("confluent" in each for each in imports(MODULES[name]))}

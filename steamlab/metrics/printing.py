@@ -20,7 +20,7 @@ from steamlab.metrics.reading import Reading, read_file
 from steamlab.metrics.recording import Record, records
 from steamlab.metrics.tables import to_tables
 
-__all__ = ["print_metrics"]
+__all__ = ["metric_table", "print_metrics", "print_records"]
 
 _SHOWN = 50  # refused lines, before they are only counted
 _ITEMS = 3
@@ -38,16 +38,24 @@ def print_metrics(name: str, *, at: str | None = None, json: bool = False) -> li
     reading = read_file(name)
     found = records(to_tables(reading.accepted, until_ms=until_ms), is_instant=at is not None)
     print("\n".join(_told(reading)), file=sys.stderr)
+    print_records(found, json=json, is_whole=at is not None)
+    return found
+
+
+def print_records(found: list[Record], *, json: bool, is_whole: bool = False) -> None:
+    """Print records: as JSON, one a line, or as a table of each metric's newest window.
+
+    With `is_whole` the table has all of them.
+    """
     try:
         if json:
             for record in found:
                 print(json_text.dumps(record, allow_nan=False))
         else:
-            _print_table(found, is_whole=at is not None)
+            _print_table(found, is_whole=is_whole)
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return found
 
 
 def _instant_ms(at: str) -> int:
@@ -79,20 +87,28 @@ def _many(count: int, name: str) -> str:
     return f"{count:,} {name}" + ("" if count == 1 else "s")
 
 
-def _print_table(found: list[Record], *, is_whole: bool) -> None:
+def metric_table(found: list[Record], *, is_whole: bool = False) -> Table:
+    """Return a table of the records since the start, and of each metric's newest window.
+
+    With `is_whole` it has all records.
+    """
     table = Table("metric", "window (UTC)", "value", box=None)
-    shown = found if is_whole else list(_newest(found))
-    for record in shown:
+    for record in found if is_whole else _newest(found):
         dimension = (record["dimension"] or {}).values()
         table.add_row(
             Text(" ".join([record["metric"], *map(_plain, dimension)])),
             Text(_window(record)),
             Text(_value(record)),
         )
+    return table
+
+
+def _print_table(found: list[Record], *, is_whole: bool) -> None:
+    table = metric_table(found, is_whole=is_whole)
     if hasattr(sys.stdout, "reconfigure"):  # a terminal of few letters gets the rest spelled out
         sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(highlight=False)
-    console.print(table if shown else "Nothing had happened yet.")
+    console.print(table if table.row_count else "Nothing had happened yet.")
     if not is_whole:
         console.print(f"{len(found):,} records; `--json` prints each of them.")
 

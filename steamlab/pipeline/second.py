@@ -15,13 +15,13 @@ from steamlab.pipeline import partials
 from steamlab.pipeline.crashes import crash_at
 from steamlab.pipeline.logs import read_log
 from steamlab.pipeline.places import PARTITIONS, Places, reading, writing
+from steamlab.pipeline.published import read_published
 from steamlab.pipeline.transactions import AbortedError, Transactions, Write
 from steamlab.processor.cells import Counts
 from steamlab.processor.chapters import CHAPTERS
 from steamlab.processor.families import GRACE_MS
 from steamlab.processor.second_stage import Record, SecondStage
 from steamlab.processor.sums import Closed
-from steamlab.topics import METRICS_TOPIC
 
 __all__ = ["Second"]
 
@@ -30,7 +30,6 @@ _Cells: TypeAlias = dict[tuple[str, int], Counts]
 _LOG = logging.getLogger("steamlab.process")
 _encode = msgspec.json.Encoder().encode
 _read_clock = msgspec.json.Decoder(partials.Clock).decode
-_read_record = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class _Chapter:
@@ -194,7 +193,7 @@ class Second:
         last owner did not come to publish is published with the next batch.
         """
         self._consumer.committed(partitions, 30.0)  # waits for its last transaction to end
-        published = self._read_published()
+        published = read_published(self._kafka, self._places)
         for each in partitions:
             chapter = _Chapter(each.partition, self._grace_ms)
             log = read_log(self._kafka, self._places.partials, [each.partition])
@@ -203,16 +202,6 @@ class Second:
             self._next[each.partition] = each.offset
             self._saved[each.partition] = -1
         return partitions
-
-    def _read_published(self) -> dict[str, Record]:
-        found: dict[str, Record] = {}
-        for message in read_log(self._kafka, self._places.metrics, range(METRICS_TOPIC.partitions)):
-            name, value = bytes(message.key() or b"").decode(), message.value()
-            if value is None:
-                found.pop(name, None)
-            else:
-                found[name] = _read_record(value)
-        return found
 
 
 def _of_chapter(published: Mapping[str, Record], number: int) -> dict[str, Record]:

@@ -6,6 +6,7 @@ started again has the name of the one that died, and fences it.
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -138,23 +139,27 @@ class Supervisor:
         self,
         *,
         events: int | None = None,
-        timeout: float = 600,
+        timeout: float | None = 600,
+        is_stopped: Callable[[], bool] = lambda: False,
         tell: Callable[[int, int, list[str]], None] = lambda done, there, lines: None,
     ) -> int:
-        """Watch over the processes until `events` are processed by both stages; None: for ever.
+        """Watch over the processes until both stages have processed `events`, or `is_stopped()`.
 
-        Events are counted by what is committed, from where the topics begin. Returns how many.
-        Raises `DeadlineError`.
+        Events are counted by what is committed, from where the topics begin. Returns how many;
+        tells how many are done and how many there are, and lines about what happened. Raises
+        `DeadlineError`.
         """
-        deadline = time.monotonic() + timeout
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         with Progress(self._kafka, self.places) as progress:
             while True:
                 lines = self.look()
                 done, there = progress.events()
                 tell(done, there, lines)
+                if is_stopped():
+                    return done
                 if events is not None and done >= events and progress.is_drained():
                     return done
-                if events is not None and time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise _too_late(events, done, timeout)
                 time.sleep(0.1)
 
@@ -178,9 +183,9 @@ class Supervisor:
                 future.result(30)
 
 
-def _too_late(events: int, done: int, timeout: float) -> DeadlineError:
+def _too_late(events: int | None, done: int, timeout: float | None) -> DeadlineError:
     return DeadlineError(
-        f"Expected {events:,} events within {timeout:g} s, and {done:,} are processed.",
+        f"Expected {events or 'all'} events within {timeout or 0:g} s, and {done:,} are processed.",
         repair="`steamlab topics` shows how many there are; run it again: it goes on.",
     )
 

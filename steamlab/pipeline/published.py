@@ -1,0 +1,44 @@
+"""The records of `analytics.metrics` as a reader of the topic has them: the last of each key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from steamlab.metrics.sixteen import METRICS
+from steamlab.pipeline.logs import read_log
+from steamlab.pipeline.places import Places
+from steamlab.processor.second_stage import Record
+from steamlab.topics import METRICS_TOPIC
+
+__all__ = ["in_order", "read_published"]
+
+_read = msgspec.json.Decoder(dict[str, Any]).decode
+_PLACE = {metric.name: place for place, metric in enumerate(METRICS)}
+
+
+def read_published(kafka: Mapping[str, Any], places: Places) -> dict[str, Record]:
+    """Return what is published by now, by key, as far as it is committed."""
+    found: dict[str, Record] = {}
+    for message in read_log(kafka, places.metrics, range(METRICS_TOPIC.partitions)):
+        name, value = bytes(message.key() or b"").decode(), message.value()
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = _read(value)
+    return found
+
+
+def in_order(found: Mapping[str, Record]) -> list[Record]:
+    """Return records metric by metric in order of time, those since the start last.
+
+    That is the order of `steamlab metrics`, so that the two can be compared line by line.
+    """
+
+    def place(record: Record) -> tuple[int, str, str]:
+        dimension = "".join((record["dimension"] or {}).values())
+        return _PLACE[record["metric"]], record["windowStart"] or "~", dimension
+
+    return sorted(found.values(), key=place)
