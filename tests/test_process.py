@@ -25,7 +25,7 @@ PLACES = Places("61.")
 def day(kafka: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Part of a seeded day as a file, and the same events in topics of this module."""
     file = tmp_path_factory.mktemp("day") / "day.jsonl"
-    steamlab("simulate", "--scale", "0.01", "--days", "0.4", "--out", str(file))
+    steamlab("simulate", "--scale", "0.01", "--days", "0.15", "--out", str(file))
     topics.create(kafka, PLACES.specs())
     with Producer(kafka | {"partitioner": "murmur2_random"}) as producer:
         for line in file.read_text(encoding="utf-8").splitlines():

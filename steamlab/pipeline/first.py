@@ -82,7 +82,7 @@ class First:
     def _gather(self) -> None:
         """Fill the tasks' batches until there are enough events, or it is time."""
         count, ends_s = 0, time.monotonic() + self._wait_s
-        while count < self._batch and (left_s := ends_s - time.monotonic()) > 0:
+        while count < self._batch and (left_s := ends_s - time.monotonic()) > 0.001:
             for message in self._consumer.consume(min(1000, self._batch - count), left_s):
                 task = self.tasks.get(message.partition())  # type: ignore[arg-type]
                 error = message.error()

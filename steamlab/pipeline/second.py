@@ -142,7 +142,7 @@ class Second:
 
     def _gather(self) -> None:
         count, ends_s = 0, time.monotonic() + self._wait_s
-        while count < self._batch and (left_s := ends_s - time.monotonic()) > 0:
+        while count < self._batch and (left_s := ends_s - time.monotonic()) > 0.001:
             for message in self._consumer.consume(1000, left_s):
                 chapter = self._chapters.get(message.partition())  # type: ignore[arg-type]
                 error = message.error()

@@ -93,8 +93,7 @@ def rank_windows(
     if len(cells) == 2:
         second = _running(within[1], at, low, steps, ranking.every)
         if ranking.is_level:
-            start = [_before(cells[1], base, member, low) for member in members]
-            sums.append(second[width:] + np.array(start, second.dtype))
+            sums.append(second[width:] + np.array(_before(cells[1], base, members, low)))
         else:
             sums.append(second[width:] - second[:-width])
     rows = [(end - ends[0]) // ranking.every for end in ends]
@@ -117,10 +116,15 @@ def _running(buckets: Buckets, at: dict[str, int], low: int, steps: int, every: 
     return np.cumsum(table[:, :other], axis=0)
 
 
-def _before(buckets: Buckets, base: Counts, member: str, low: int) -> int:
-    """Return a member's level at an instant."""
-    past = sum(counts.get(member, 0) for bucket, counts in buckets.items() if bucket <= low)
-    return base.get(member, 0) + past
+def _before(buckets: Buckets, base: Counts, members: Sequence[str], low: int) -> list[int]:
+    """Return each member's level at an instant."""
+    levels = {member: base.get(member, 0) for member in members}
+    for bucket, counts in buckets.items():
+        if bucket <= low:
+            for member, n in counts.items():
+                if member in levels:
+                    levels[member] += n
+    return list(levels.values())
 
 
 def _lists(

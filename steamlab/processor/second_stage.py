@@ -52,6 +52,7 @@ class SecondStage:
         self._sums = Sums([family.name for family in self._families], self._counted())
         self._clocks: dict[int, Mapping[str, int]] = {number: {} for number in range(partitions)}
         self._idle: set[int] = set()
+        self._marks: dict[tuple[str, ...], int] = {}  # of these clocks, by topics
         self._touched: defaultdict[str, set[int]] = defaultdict(set)
         self._open: dict[_Window, set[str]] = {}  # published, not final: the keys of the records
         self._totals: dict[str, Record] = {}  # as they were published
@@ -95,6 +96,7 @@ class SecondStage:
                 else:
                     self._touched[name].add(bucket)
         self._clocks[partition] = clocks
+        self._marks.clear()
         (self._idle.add if is_idle else self._idle.discard)(partition)
 
     def restore(self, closed: Mapping[str, Closed], published: Mapping[str, Record]) -> None:
@@ -174,9 +176,11 @@ class SecondStage:
 
     def _slowest(self, topics: tuple[str, ...]) -> int:
         """Return the slowest partition's watermark; if all are idle, the newest."""
-        marks = {number: watermark(each, topics) for number, each in self._clocks.items()}
-        awake = [mark for number, mark in marks.items() if number not in self._idle]
-        return min(awake) if awake else max(marks.values())
+        if topics not in self._marks:
+            marks = {number: watermark(each, topics) for number, each in self._clocks.items()}
+            awake = [mark for number, mark in marks.items() if number not in self._idle]
+            self._marks[topics] = min(awake) if awake else max(marks.values())
+        return self._marks[topics]
 
     def _is_closed(self, name: str, bucket: int) -> bool:
         until, _ = self._sums.closed[name]
