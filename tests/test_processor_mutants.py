@@ -132,9 +132,7 @@ def put_on_top(self: Sums, cell: Cell, counts: Counts) -> bool:
 def applied_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Find nothing final, and nothing late."""
     monkeypatch.setattr(batch.Batch, "is_final", lambda self, name, bucket: bucket != bucket)
-    monkeypatch.setattr(
-        batch.Batch, "_is_in_time", lambda self, family, kind, time, of: time == time
-    )
+    monkeypatch.setattr(batch.Batch, "_is_in_time", lambda self, family, time, met: time == time)
 
 
 def early(*, is_carried: bool) -> Patch:

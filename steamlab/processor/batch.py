@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from steamlab.events import cents
-from steamlab.processor.cells import Names, Rows, to_codes
+from steamlab.processor.cells import Names, Rows, settled_ms, stack, to_codes
 from steamlab.processor.facts import (
     ADDED,
     BOUGHT,
@@ -26,11 +26,11 @@ from steamlab.processor.facts import (
 )  # fmt: skip
 from steamlab.processor.families import (
     ALL_TOPICS,
+    CODE,
     FAMILIES,
     FAMILY,
     HOUR,
     NEVER_MS,
-    Family,
     watermark,
 )  # fmt: skip
 from steamlab.processor.intake import Admitted
@@ -41,6 +41,7 @@ from steamlab.processor.users import Users
 __all__ = ["Batch"]
 
 _VIEWS, _WISHES, _CARTS, _PURCHASES, _SEARCHES = range(5)
+_EXACT = 2**52  # larger amounts are added one by one
 
 
 class Batch:
@@ -72,6 +73,7 @@ class Batch:
             kind: np.array([action == "added" for action in self._columns[kind][2]], bool)
             for kind in (_WISHES, _CARTS)
         }
+        self._counted: list[tuple[int, Columns, Any, Any, Any]] = []
         self._take_lines(games)
 
     def _take_lines(self, games: Names) -> None:
@@ -94,70 +96,82 @@ class Batch:
         """Add what needs no memory: an event's own numbers, in its own bucket."""
         self._count_orders()
         self._count_lines()
-        views, wishes, searches = self.time[_VIEWS], self.time[_WISHES], self.time[_SEARCHES]
-        self._count("views_day", _VIEWS, views)
-        self._count("views", _VIEWS, views, self.rows.games(self.game[_VIEWS]))
-        is_added, game = self._is_added[_WISHES], self.rows.games(self.game[_WISHES])
-        self._count("wish_added", _WISHES, wishes, game, chosen=is_added)
-        self._count("wish_removed", _WISHES, wishes, game, chosen=~is_added)
+        self._count("views_day", _VIEWS)
+        self._count("views", _VIEWS, self.rows.games(self.game[_VIEWS]))
+        game = self.rows.games(self.game[_WISHES])
+        is_added = self._is_added[_WISHES]
+        for name, is_it in (("added", is_added), ("removed", ~is_added)):
+            self._count(f"wish_{name}", _WISHES, game[is_it], of=is_it)
         terms = [_term(query) for query in self._columns[_SEARCHES][1]]
         is_asked = np.array([term != "" for term in terms], bool)
-        self._count("terms", _SEARCHES, searches, self.rows.names(terms), chosen=is_asked)
+        self._count("terms", _SEARCHES, self.rows.names(terms)[is_asked], of=is_asked)
+        self._add_counted()
 
     def _count_orders(self) -> None:
-        time, (_, _, totals, regions) = self.time[_PURCHASES], self._columns[_PURCHASES]
+        _, _, totals, regions = self._columns[_PURCHASES]
         region = self.rows.names(regions)
         paid = [cents(total) for total in totals]
-        is_paid = np.array([amount > 0 for amount in paid], bool)
         for name in ("minute", "rolling"):
-            self._count(f"orders_{name}", _PURCHASES, time)
-            self._count(f"revenue_{name}", _PURCHASES, time, cents=paid)
-        self._count("orders_hour", _PURCHASES, time, region)
-        self._count("paid_hour", _PURCHASES, time, chosen=is_paid)
-        self._count("revenue_hour", _PURCHASES, time, region, cents=paid)
-        self._count("orders_day", _PURCHASES, time)
-        self._count("sessions_orders", _PURCHASES, time)
-        self._count("sessions_revenue", _PURCHASES, time, cents=paid)
+            self._count(f"orders_{name}", _PURCHASES)
+            self._count(f"revenue_{name}", _PURCHASES, cents=paid)
+        self._count("orders_hour", _PURCHASES, region)
+        self._count("paid_hour", _PURCHASES, of=np.array([amount > 0 for amount in paid], bool))
+        self._count("revenue_hour", _PURCHASES, region, cents=paid)
+        self._count("orders_day", _PURCHASES)
+        self._count("sessions_orders", _PURCHASES)
+        self._count("sessions_revenue", _PURCHASES, cents=paid)
 
     def _count_lines(self) -> None:
-        time, of = self.time[_PURCHASES][self._line_order], self._line_order
-        game = self.rows.games(self._line_game)
-        self._count("lines_day", _PURCHASES, time, of=of)
-        self._count("lines", _PURCHASES, time, game, of=of)
-        self._count("lines_revenue", _PURCHASES, time, game, cents=self._line_cents, of=of)
+        of, game = self._line_order, self.rows.games(self._line_game)
+        self._count("lines_day", _PURCHASES, of=of)
+        self._count("lines", _PURCHASES, game, of=of)
+        self._count("lines_revenue", _PURCHASES, game, of=of, cents=self._line_cents)
 
     def _count(
         self,
         name: str,
         kind: int,
-        time: Columns,
-        dims: Any = "",
+        dim: Columns | None = None,
         *,
         cents: list[int] | None = None,
-        chosen: Any = None,
-        of: Columns | None = None,
+        of: Any = None,
     ) -> None:
-        """Add a row for each event that is in time; `of` says to which event a line belongs."""
-        family = FAMILY[name]
-        is_in_time = self._is_in_time(family, kind, time, of)
-        if chosen is not None:
-            self.late[name] += int((chosen & ~is_in_time).sum())
-            is_in_time &= chosen
-        else:
-            self.late[name] += int((~is_in_time).sum())
-        kept = dims if isinstance(dims, str) else dims[is_in_time]
-        if cents is None:
-            self.rows.add(name, time[is_in_time], kept)
-        else:
-            amounts = [each for each, is_kept in zip(cents, is_in_time, strict=True) if is_kept]
-            self.rows.add_money(name, time[is_in_time], kept, amounts)
+        """Note a row for each event, or for each that `of` names, with what it is judged by."""
+        time = self.time[kind] if of is None else self.time[kind][of]
+        if not len(time):
+            return
+        met: Any = self._base[name]
+        if len(FAMILY[name].topics) == 1:
+            met = self._met[kind] if of is None else self._met[kind][of]
+        dims: Any = self.rows.name("") if dim is None else dim
+        if cents is not None and max(cents) > _EXACT:
+            cents = self._set_aside(name, time, met, dims, cents)
+        n = 1 if cents is None else np.array(cents, np.int64)
+        self._counted.append((CODE[name], time, met, dims, n))
 
-    def _is_in_time(self, family: Family, kind: int, time: Columns, of: Columns | None) -> Any:
-        met: Any = self._met[kind] if len(family.topics) == 1 else self._base[family.name]
-        if of is not None and len(family.topics) == 1:
-            met = met[of]
-        settled = family.settled_ms(family.bucket(time))
-        return met < settled + self._grace_ms
+    def _set_aside(self, name: str, time: Any, met: Any, dims: Any, cents: list[int]) -> list[int]:
+        """Leave out amounts beyond the exact arithmetic of columns: they are added one by one."""
+        place = [at for at, amount in enumerate(cents) if amount > _EXACT]
+        family, time, met, dims, _ = stack([(CODE[name], time, met, dims, 0)])
+        is_in_time = self._is_in_time(family, time, met)
+        for at in place:
+            if is_in_time[at]:
+                self.rows.add_large(CODE[name], int(time[at]), int(dims[at]), cents[at])
+        return [0 if amount > _EXACT else amount for amount in cents]
+
+    def _add_counted(self) -> None:
+        """Add what was noted and is in time; the rest is late."""
+        if not self._counted:
+            return
+        family, time, met, dim, n = stack(self._counted)
+        is_in_time = self._is_in_time(family, time, met)
+        self.rows.add(*(column[is_in_time] for column in (family, time, dim, n)))
+        late = np.bincount(family[~is_in_time], minlength=len(FAMILIES)).tolist()
+        self.late.update({family.name: count for family, count in zip(FAMILIES, late, strict=True)})
+
+    def _is_in_time(self, family: Any, time: Columns, met: Any) -> Any:
+        """Say whether cells were not final when the newest time was what was `met`."""
+        return met < settled_ms(family, time) + self._grace_ms
 
     def recent(self) -> Columns:
         """Return the rows for `Recent`: user, time, kind, game of every event.
@@ -169,7 +183,7 @@ class Batch:
         what[: len(sources)] = [FOUND if source == "search" else VIEW for source in sources]
         what[len(what) - len(self.time[_SEARCHES]) :] = SEARCH
         time = np.concatenate(self.time)
-        in_time = self._is_in_time(FAMILY["views"], _VIEWS, self.time[_VIEWS], None)
+        in_time = self._is_in_time(CODE["views"], self.time[_VIEWS], self._met[_VIEWS])
         kind = what.copy()
         kind[: len(sources)] += LATE_VIEWER * ~in_time
         is_late = self.is_final("sessions", FAMILY["sessions"].bucket(time))

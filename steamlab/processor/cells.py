@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from steamlab.processor.facts import Columns, Contribution
-from steamlab.processor.families import CODE, FAMILIES
+from steamlab.processor.families import FAMILIES
 
-__all__ = ["Cells", "Counts", "Names", "Rows", "to_codes"]
+__all__ = ["Cells", "Counts", "Names", "Rows", "settled_ms", "stack", "to_codes"]
 
 Counts: TypeAlias = dict[Any, int]
 """The numbers of one bucket of a family, by dimension."""
 
 _SIZES = np.array([family.size for family in FAMILIES])
 _IS_CLOSED_RIGHT = np.array([family.is_closed_right for family in FAMILIES])
-_EXACT = 2**52  # larger amounts are added one by one
+_SETTLED = np.array([family.settled_ms(0) for family in FAMILIES])
 
 
 class Names(dict[Any, int]):
@@ -30,44 +30,74 @@ class Names(dict[Any, int]):
         return code
 
 
+def settled_ms(family: Any, time: Columns) -> Columns:
+    """Return when the cell that each time falls into can change no more, if no event is late."""
+    settled: Columns = _bucket_numbers(family, time) * _SIZES[family] + _SETTLED[family]
+    return settled
+
+
+def _bucket_numbers(family: Any, time: Columns) -> Columns:
+    size = _SIZES[family]
+    number: Columns = (time + (size - 1) * _IS_CLOSED_RIGHT[family]) // size
+    return number
+
+
+def stack(parts: Sequence[Sequence[Any]]) -> list[Columns]:
+    """Put columns below each other; a part is (number or column, column, number or column ...)."""
+    sizes = [len(part[1]) for part in parts]
+    return [_stack_one(column, sizes) for column in zip(*parts, strict=True)]
+
+
+def _stack_one(column: Sequence[Any], sizes: Sequence[int]) -> Columns:
+    if all(type(each) is int for each in column):
+        return np.repeat(np.array(column, np.int64), sizes)
+    return np.concatenate(
+        [
+            np.full(size, each) if type(each) is int else each
+            for each, size in zip(column, sizes, strict=True)
+        ]
+    )
+
+
 def to_codes(names: dict[Any, int], column: Sequence[Any]) -> Columns:
     """Return the codes of a column's names."""
     return np.fromiter(map(names.__getitem__, column), np.int64, len(column))
 
 
 class Rows:
-    """Collect a batch's contributions.
+    """Collect a batch's contributions: each row is a family, a time, a dimension, and n.
 
-    A cell is one integer: the number of its bucket, then 6 bits of family and 24 of dimension.
-    Dimensions are codes of this batch; `games` are coded for good by their owner.
+    Dimensions are codes of this batch; `games` are coded for good by their owner. What is the same
+    in all rows that come together may be given as one number.
     """
 
     def __init__(self, games: Names) -> None:
         self._games = games
         self._names = Names()
-        self._parts: list[pd.DataFrame] = []
-        self._large: list[tuple[int, int, Any, int]] = []
+        self._parts: list[Sequence[Any]] = []
+        self._large: list[tuple[str, int, Counts]] = []
 
-    def add(self, family: str, time: Columns, dims: Any = "", n: Any = 1) -> None:
-        """Add a row for each time; `dims` is one name, or a column of `games` or `names`."""
+    def add(self, family: Any, time: Columns, dim: Any = None, n: Any = 1) -> None:
+        """Add a row for each time, by the family's code; without `dim` it has no dimension."""
         if len(time):
-            code = self._names[dims] * 2 + 1 if isinstance(dims, str) else dims
-            self._append(np.full(len(time), CODE[family]), time, code, n)
+            self._append(family, time, self.name("") if dim is None else dim, n)
 
     def games(self, codes: Columns) -> Columns:
         """Return game codes as a column of dimensions."""
         return codes * 2
 
+    def name(self, name: Any) -> int:
+        """Return any other name as a dimension."""
+        return self._names[name] * 2 + 1
+
     def names(self, column: Sequence[Any]) -> Columns:
         """Return any other names as a column of dimensions."""
         return to_codes(self._names, column) * 2 + 1
 
-    def add_money(self, family: str, time: Columns, dims: Any, cents: Sequence[int]) -> None:
-        """Add amounts; those beyond exact arithmetic of columns are added one by one, later."""
-        if any(amount > _EXACT for amount in cents):
-            self._set_aside(family, time, dims, cents)
-            cents = [0 if amount > _EXACT else amount for amount in cents]
-        self.add(family, time, dims, np.array(cents, np.int64))
+    def add_large(self, family: int, time: int, dim: int, n: int) -> None:
+        """Add an amount that a column has no room for."""
+        of = FAMILIES[family]
+        self._large.append((of.name, of.bucket(time), {self._dims([dim])[0]: n}))
 
     def extend(self, cells: Sequence[Contribution], sign: int) -> None:
         """Add contributions of facts, or take them back where the sign is -1."""
@@ -77,48 +107,38 @@ class Rows:
 
     def sums(self) -> Iterator[tuple[str, int, Counts]]:
         """Yield the sums of each family and bucket by dimension, without those that cancel."""
-        total = self._summed()
-        if len(total):
-            yield from self._split(total)
-        for code, bucket, dim, n in self._large:
-            yield FAMILIES[code].name, bucket, {dim: n}
+        if self._parts:
+            yield from self._split(*self._summed())
+        yield from self._large
 
-    def _summed(self) -> pd.Series[int]:
-        rows = pd.concat([pd.DataFrame({"cell": [], "n": []}, dtype=np.int64), *self._parts])
-        total = rows.groupby("cell")["n"].sum()
-        return total[total != 0]
+    def _append(self, family: Any, time: Columns, dim: Any, n: Any) -> None:
+        self._parts.append((family, time, dim, n))
 
-    def _split(self, total: pd.Series[int]) -> Iterator[tuple[str, int, Counts]]:
-        cell = total.index.to_numpy()
+    def _summed(self) -> tuple[Columns, Columns]:
+        """Return cells and their sums, in order.
+
+        A cell is one integer: the number of its bucket, then 6 bits of family and 24 of dimension.
+        """
+        family, time, dim, n = stack(self._parts)
+        cell = ((_bucket_numbers(family, time) * 64 + family) << 24) + dim
+        total = pd.Series(n).groupby(cell).sum()
+        cell, n = total.index.to_numpy(), total.to_numpy()
+        return cell[n != 0], n[n != 0]
+
+    def _split(self, cell: Columns, n: Columns) -> Iterator[tuple[str, int, Counts]]:
         place = cell >> 24
-        starts = np.flatnonzero(np.diff(place, prepend=place[:1] - 1)).tolist()
-        dims = self._dims((cell & 0xFFFFFF).tolist())
-        n = total.tolist()
-        for low, high in zip(starts, [*starts[1:], len(n)], strict=True):
-            number, code = divmod(int(place[low]), 64)
+        starts = np.flatnonzero(np.diff(place, prepend=-1))
+        dims, counts = self._dims((cell & 0xFFFFFF).tolist()), n.tolist()
+        bounds = [*starts.tolist(), len(counts)]
+        for each, low, high in zip(place[starts].tolist(), bounds, bounds[1:], strict=False):
+            number, code = divmod(each, 64)
             family = FAMILIES[code]
-            yield (
-                family.name,
-                number * family.size,
-                dict(zip(dims[low:high], n[low:high], strict=True)),
-            )
+            summed = dict(zip(dims[low:high], counts[low:high], strict=True))
+            yield family.name, number * family.size, summed
 
     def _dims(self, codes: list[int]) -> list[Any]:
         games, names = list(self._games), list(self._names)
         return [names[code >> 1] if code & 1 else games[code >> 1] for code in codes]
-
-    def _append(self, family: Columns, time: Columns, dims: Any, n: Any) -> None:
-        size = _SIZES[family]
-        number = np.where(_IS_CLOSED_RIGHT[family], -(-time // size), time // size)
-        cell = ((number * 64 + family) << 24) + dims
-        self._parts.append(pd.DataFrame({"cell": cell, "n": n}))
-
-    def _set_aside(self, family: str, time: Columns, dims: Any, cents: Sequence[int]) -> None:
-        code = CODE[family]
-        codes = [self._names[dims] * 2 + 1] * len(time) if isinstance(dims, str) else dims.tolist()
-        for each, dim, amount in zip(time.tolist(), self._dims(codes), cents, strict=True):
-            if amount > _EXACT:
-                self._large.append((code, FAMILIES[code].bucket(each), dim, amount))
 
 
 class Cells:

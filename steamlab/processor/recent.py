@@ -8,6 +8,7 @@ import numpy as np
 
 from steamlab.processor.cells import Rows
 from steamlab.processor.facts import Columns, searches, sessions, viewers
+from steamlab.processor.families import CODE
 from steamlab.processor.pairs import GAME_BITS
 
 __all__ = ["LATE_VIEWER", "LATE_VISIT", "Recent"]
@@ -49,19 +50,19 @@ def _contribute(facts: Columns, rows: Rows, sign: int) -> None:
     user, time, kind, game = facts
     what = kind & 3
     in_time = kind & LATE_VISIT == 0
-    rows.add("sessions", sessions(user[in_time], time[in_time]), n=sign)
+    rows.add(CODE["sessions"], sessions(user[in_time], time[in_time]), n=sign)
 
     is_viewer = ((what == FOUND) | (what == VIEW)) & (kind & LATE_VIEWER == 0)
     pair = (user[is_viewer] << GAME_BITS) | game[is_viewer]
     begun, begin, ended, end = viewers(pair, time[is_viewer])
     mask = (1 << GAME_BITS) - 1
-    rows.add("viewers", begin, rows.games(begun & mask), sign)
-    rows.add("viewers", end, rows.games(ended & mask), -sign)
+    rows.add(CODE["viewers"], begin, rows.games(begun & mask), sign)
+    rows.add(CODE["viewers"], end, rows.games(ended & mask), -sign)
 
     is_searching = what <= FOUND
     asked, hit = searches(*_of(facts, is_searching), what[is_searching] == FOUND)
-    rows.add("searches", asked, n=sign)
-    rows.add("searches_hit", hit, n=sign)
+    rows.add(CODE["searches"], asked, n=sign)
+    rows.add(CODE["searches_hit"], hit, n=sign)
 
 
 def _of(facts: Columns, chosen: Any) -> tuple[Columns, Columns]:
