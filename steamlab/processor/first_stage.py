@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from steamlab.events import Decoded, decode
+from steamlab.events import Decoded
 from steamlab.processor.batch import Batch
 from steamlab.processor.cells import Cells, Counts, Names, to_codes
 from steamlab.processor.changelog import Changelog, Clock, FactsRecord, RecentRecord
@@ -32,21 +31,12 @@ from steamlab.processor.families import (
     watermark,
 )  # fmt: skip
 from steamlab.processor.intake import Admitted, Intake, Refusal
+from steamlab.processor.messages import Message, decode_all
 from steamlab.processor.pairs import GAME_BITS, Carts, Pairs
 from steamlab.processor.recent import Recent
 from steamlab.processor.users import Users
 
 __all__ = ["FirstStage", "Message", "Output"]
-
-
-class Message(NamedTuple):
-    """A record of an input topic."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Any = None
-    arrived_ms: int = 2**50
 
 
 @dataclass
@@ -89,13 +79,7 @@ class FirstStage:
 
     def process(self, messages: Iterable[Message], *, idle: Collection[str] = ()) -> Output:
         """Decode, validate and count a batch. Topics in `idle` do not hold the watermark back."""
-        return self.process_decoded(
-            (
-                decode(value, key=key, topic=topic, headers=headers, arrived_ms=arrived_ms)
-                for topic, key, value, headers, arrived_ms in messages
-            ),
-            idle=idle,
-        )
+        return self.process_decoded(decode_all(messages), idle=idle)
 
     def process_decoded(self, batch: Iterable[Decoded], *, idle: Collection[str] = ()) -> Output:
         """Count a batch of decoded records."""
