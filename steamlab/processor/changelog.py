@@ -7,7 +7,7 @@ facts along into a newer record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,12 +37,13 @@ class FactsRecord(Struct):
 
 
 class RecentRecord(Struct):
-    """The rows of `Recent` (user, time, kind, game), and the identities of the batch's events."""
+    """The rows of `Recent` (user, time, kind, game); the identities of events, and their marks."""
 
     users: list[str]
     games: list[str]
     rows: bytes
-    identities: list[tuple[Any, int, int]]
+    identities: list[Any]
+    marks: bytes
     newest_ms: int
 
 
@@ -88,7 +89,7 @@ class Changelog:
         return {f"facts|{number}": msgspec.msgpack.encode(record)}
 
     def recent(
-        self, rows: Columns, identities: list[tuple[Identity, int, int]], newest_ms: int
+        self, rows: Columns, identities: Mapping[Identity, int], newest_ms: int
     ) -> dict[str, bytes]:
         """Record recent rows and identities."""
         users, user = self._named(rows[0], self._users())
@@ -96,7 +97,8 @@ class Changelog:
         coded = np.stack([user, rows[1], rows[2], game])
         number = self._next()
         self._recent[number] = newest_ms
-        record = RecentRecord(users, games, coded.tobytes(), list(identities), newest_ms)
+        marks = np.fromiter(identities.values(), np.int64, len(identities)).tobytes()
+        record = RecentRecord(users, games, coded.tobytes(), list(identities), marks, newest_ms)
         return {f"recent|{number}": msgspec.msgpack.encode(record)}
 
     def forget(

@@ -191,5 +191,6 @@ class FirstStage:
         rows[0], rows[3] = users[rows[0]], games[rows[3]]
         self._users.see(rows[0], rows[1])
         self._recent.put(rows)
-        self._intake.remember(record.identities)
+        marks = np.frombuffer(record.marks, np.int64).tolist()
+        self._intake.remember(zip(record.identities, marks, strict=True))
         self._changelog.note_recent(key, record.newest_ms)

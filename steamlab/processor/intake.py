@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ from steamlab.events import (
     WishlistAction,
     type_of,
 )
-from steamlab.processor.families import DAY
+from steamlab.processor.families import DAY, NEVER_MS
 
 __all__ = ["KINDS", "Admitted", "Identity", "Intake", "Refusal"]
 
@@ -34,7 +34,6 @@ _FIELDS: dict[type[Event], Any] = {
 }
 KINDS = tuple(_FIELDS)
 Identity: TypeAlias = "str | tuple[Any, ...]"
-_Known: TypeAlias = tuple[Identity, int, int]  # an identity, the day, the checksum of the body
 
 _encode = msgspec.json.Encoder().encode
 
@@ -57,13 +56,13 @@ class Refusal:
 class Admitted:
     """What became of a batch: the kept fields of events and their times by kind, in order.
 
-    `identities` are those of the events, each with its day and the checksum of the body. `too_old`
-    counts, by kind, events that came after what they would have been compared with was forgotten.
+    `identities` are those of the events, with their marks. `too_old` counts, by kind, events that
+    came after what they would have been compared with was forgotten.
     """
 
     rows: list[list[Any]] = field(default_factory=lambda: [[] for _ in KINDS])
     times: list[list[int]] = field(default_factory=lambda: [[] for _ in KINDS])
-    identities: list[_Known] = field(default_factory=list)
+    identities: dict[Identity, int] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
     too_old: list[int] = field(default_factory=lambda: [0] * len(KINDS))
     duplicates: int = 0
@@ -73,12 +72,13 @@ class Admitted:
 class Intake:
     """Admit events once: remember what was seen, by the day of the event, until it is forgotten.
 
-    Bodies are compared by a checksum of what they mean: the time in one spelling, and the known
-    fields in one order. The first to arrive stands.
+    An identity's mark is the day of its event, then 32 bits of checksum: of what the body means,
+    so with the time in one spelling, and the known fields in one order. The first to arrive stands.
     """
 
     def __init__(self) -> None:
-        self._days: dict[int, dict[Identity, int]] = {}
+        self._marks: dict[Identity, int] = {}
+        self._first_day = NEVER_MS // DAY
 
     def admit(self, batch: Iterable[Decoded], *, floor_ms: int) -> Admitted:
         """Sort decoded records out; those before `floor_ms` are too old to be compared."""
@@ -95,7 +95,7 @@ class Intake:
             if time < floor_ms:
                 found.too_old[KINDS.index(type(event))] += 1
                 continue
-            refusal = self._judge(event, time, decoded.event_id, found.identities.append)
+            refusal = self._judge(event, time, decoded.event_id, found.identities)
             if refusal is None:
                 fields, add_row, add_time = put[type(event)]
                 add_row(fields(event))
@@ -114,41 +114,36 @@ class Intake:
             found.refused.append(Refusal(place, decoded.code, decoded.reason))
 
     def _judge(
-        self, event: Event, time: int, event_id: str | None, keep: Callable[[_Known], None]
+        self, event: Event, time: int, event_id: str | None, new: dict[Identity, int]
     ) -> str | None:
         """Remember a new event; of another one return the reason code, "" for a duplicate."""
-        kind, day, days = type(event), time // DAY, self._days
+        kind, marks = type(event), self._marks
         said = _encode(event)[_STAMP[kind] + len(event.timestamp) :]
-        checksum = crc32(said, time & 0xFFFFFFFF)
+        mark = (time // DAY << 32) + crc32(said, time & 0xFFFFFFFF)
         if event_id and kind is not Purchase:
             identities: tuple[Identity, ...] = (event_id,)
         else:
             identities = _identities(event, time, event_id)
-        known = None
         for identity in identities:
-            for memory in days.values():
-                if identity in memory:
-                    known = "" if known is None else known
-                    if memory[identity] != checksum:
-                        known = "order_id_conflict" if kind is Purchase else "id_conflict"
-        if known is None:
-            if day not in days:
-                days[day] = {}
-            for identity in identities:
-                days[day][identity] = checksum
-                keep((identity, day, checksum))
-        return known
+            if identity in marks:
+                if all(marks.get(each, mark) == mark for each in identities):
+                    return ""
+                return "order_id_conflict" if kind is Purchase else "id_conflict"
+        for identity in identities:
+            marks[identity] = new[identity] = mark
+        return None
 
-    def remember(self, identities: Iterable[_Known]) -> None:
+    def remember(self, identities: Iterable[tuple[Identity, int]]) -> None:
         """Put back what was admitted before."""
-        for identity, day, checksum in identities:
-            named = identity if isinstance(identity, str) else tuple(identity)
-            self._days.setdefault(day, {})[named] = checksum
+        for identity, mark in identities:
+            self._marks[identity if isinstance(identity, str) else tuple(identity)] = mark
 
     def forget(self, floor_ms: int) -> None:
         """Forget the days before an instant."""
-        for day in [day for day in self._days if (day + 1) * DAY <= floor_ms]:
-            del self._days[day]
+        first_day = floor_ms // DAY
+        if first_day > self._first_day:
+            self._first_day, kept = first_day, self._marks.items()
+            self._marks = {identity: mark for identity, mark in kept if mark >> 32 >= first_day}
 
 
 def _identities(event: Event, time: int, event_id: str | None) -> tuple[Identity, ...]:
