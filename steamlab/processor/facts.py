@@ -153,9 +153,10 @@ def carts(log: Sequence[CartFact]) -> Iterator[tuple[int, int, int, int]]:
 
 
 def sessions(user: Columns, time: Columns) -> Columns:
-    """Return when sessions begin (metric 15): after more than 30 minutes without an event."""
-    order = np.lexsort((time, user))
-    user, time = user[order], time[order]
+    """Return when sessions begin (metric 15): after more than 30 minutes without an event.
+
+    Events come sorted by user and time, as for the functions below.
+    """
     is_first = np.ones(len(user), bool)
     is_first[1:] = (user[1:] != user[:-1]) | (time[1:] - time[:-1] > PAUSE)
     return time[is_first]
@@ -168,9 +169,8 @@ def viewers(pair: Columns, time: Columns) -> tuple[Columns, Columns, Columns, Co
     A view at m counts in the windows that end at m to m + 59 minutes: in between views of an hour
     nothing changes, so begins less ends are the distinct viewers at any instant.
     """
-    minute = -(-time // MINUTE) * MINUTE
-    order = np.lexsort((minute, pair))
-    pair, minute = pair[order], minute[order]
+    order = np.argsort(pair, kind="stable")  # within a pair the times stay sorted
+    pair, minute = pair[order], -(-time[order] // MINUTE) * MINUTE
     is_begin = np.ones(len(pair), bool)
     is_begin[1:] = (pair[1:] != pair[:-1]) | (minute[1:] - minute[:-1] >= HOUR)
     is_end = np.ones(len(pair), bool)
@@ -181,10 +181,9 @@ def viewers(pair: Columns, time: Columns) -> tuple[Columns, Columns, Columns, Co
 def searches(user: Columns, time: Columns, is_view: Any) -> tuple[Columns, Columns]:
     """Return the times of all searches, and of those with a view from search (metric 14).
 
-    A view counts at most 5 minutes after the latest search before it, or at its own millisecond.
+    A view counts at most 5 minutes after the latest search before it, or at its own millisecond:
+    there searches come first.
     """
-    order = np.lexsort((is_view, time, user))
-    user, time, is_view = user[order], time[order], is_view[order]
     place = np.where(is_view, -1, np.arange(len(user)))
     latest = np.maximum.accumulate(place)
     is_hit = is_view & (latest >= 0)

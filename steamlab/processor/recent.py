@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from steamlab.processor.cells import Rows
@@ -29,9 +27,11 @@ class Recent:
         """Put new rows in; take back what their users contributed, and add what they do now."""
         is_touched = np.zeros(users, bool)
         is_touched[new[0]] = True
-        before = self.rows[:, is_touched[self.rows[0]]]
+        before = self.rows[:, np.flatnonzero(is_touched[self.rows[0]])]
         after = np.concatenate([before, new], axis=1)
-        _contribute(before, rows, -1)
+        order = np.lexsort((after[1] * 4 + (after[2] & 3), after[0]))
+        after, is_before = after[:, order], order < before.shape[1]
+        _contribute(after[:, is_before], rows, -1)
         _contribute(after, rows, +1)
         self.put(new)
 
@@ -47,6 +47,7 @@ class Recent:
 
 
 def _contribute(facts: Columns, rows: Rows, sign: int) -> None:
+    """Add what rows contribute that are sorted by user, time and kind."""
     user, time, kind, game = facts
     what = kind & 3
     in_time = kind & LATE_VISIT == 0
@@ -60,10 +61,7 @@ def _contribute(facts: Columns, rows: Rows, sign: int) -> None:
     rows.add(CODE["viewers"], end, rows.games(ended & mask), -sign)
 
     is_searching = what <= FOUND
-    asked, hit = searches(*_of(facts, is_searching), what[is_searching] == FOUND)
+    is_view = what[is_searching] == FOUND
+    asked, hit = searches(user[is_searching], time[is_searching], is_view)
     rows.add(CODE["searches"], asked, n=sign)
     rows.add(CODE["searches_hit"], hit, n=sign)
-
-
-def _of(facts: Columns, chosen: Any) -> tuple[Columns, Columns]:
-    return facts[0][chosen], facts[1][chosen]
