@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd
 from msgspec import Struct
 
 from steamlab.processor.cells import Names
@@ -139,5 +140,5 @@ class Changelog:
     @staticmethod
     def _named(codes: Columns, names: Sequence[str]) -> tuple[list[str], Columns]:
         """Return the names that occur, and each code's place among them."""
-        unique, place = np.unique(codes, return_inverse=True)
+        place, unique = pd.factorize(codes)
         return [names[code] for code in unique.tolist()], place.astype(np.int64)

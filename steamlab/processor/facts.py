@@ -189,4 +189,6 @@ def searches(user: Columns, time: Columns, is_view: Any) -> tuple[Columns, Colum
     is_hit = is_view & (latest >= 0)
     at = latest[is_hit]
     fits = (user[at] == user[is_hit]) & (time[is_hit] - time[at] <= SEARCHING)
-    return time[~is_view], time[np.unique(at[fits])]
+    is_found = np.zeros(len(user), bool)
+    is_found[at[fits]] = True
+    return time[~is_view], time[is_found]

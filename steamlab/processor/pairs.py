@@ -31,20 +31,23 @@ class Pairs:
             return
         order = np.lexsort((fact, pair))
         pair, fact = pair[order], fact[order]
-        starts = np.flatnonzero(np.diff(pair, prepend=pair[:1] - 1))
-        pairs, bounds, all_facts = pair[starts].tolist(), starts.tolist(), fact.tolist()
+        starts = np.flatnonzero(np.diff(pair, prepend=-1))
+        bounds, all_facts = [*starts.tolist(), len(fact)], fact.tolist()
+        has_only_views = (np.bitwise_or.reduceat(fact & 7, starts) == 0).tolist()
         known, first_views = self.facts, []
         plus: list[Any] = []
         minus: list[Any] = []
-        for key, low, high in zip(pairs, bounds, [*bounds[1:], len(all_facts)], strict=True):
+        for key, only_views, low, high in zip(
+            pair[starts].tolist(), has_only_views, bounds, bounds[1:], strict=False
+        ):
             new, before = tuple(all_facts[low:high]), known.get(key)
             if before is None:
                 known[key] = new
-                if _only_views(new):
+                if only_views and _is_one_life(new[0], new[-1]):
                     first_views.append(new[0] >> 3)
                 else:
                     plus += pair_cells(new)
-            elif _only_repeats(before, new):
+            elif only_views and _is_repeated(before[-1], new[0], new[-1]):
                 known[key] = before + new
             else:
                 known[key] = after = tuple(sorted(before + new))
@@ -60,7 +63,7 @@ class Pairs:
     def _note_days(self, pair: Columns, fact: Columns) -> None:
         """Note on which day a pair may have had its last fact, for the sweep."""
         days = (fact >> 3) // DAY
-        for day in np.unique(days).tolist():
+        for day in set(days.tolist()):
             self._by_day[day].append(pair[days == day])
 
     def forget(self, floor_ms: int) -> None:
@@ -73,18 +76,14 @@ class Pairs:
                     del self.facts[key]
 
 
-def _only_views(new: tuple[int, ...]) -> bool:
-    """Whether there are only views, of one life: the first is what counts."""
-    for fact in new:
-        if fact & 7:
-            return False
-    return (new[-1] >> 3) - (new[0] >> 3) <= FORGOTTEN
+def _is_one_life(first: int, last: int) -> bool:
+    """Whether facts from a first to a last one may belong to one life of the pair, surely."""
+    return (last >> 3) - (first >> 3) <= FORGOTTEN
 
 
-def _only_repeats(before: tuple[int, ...], new: tuple[int, ...]) -> bool:
-    """Whether there are only views, soon after a view: they change no cell."""
-    last = before[-1]
-    return not last & 7 and new[0] >= last and _only_views((last, *new))
+def _is_repeated(last: int, first_new: int, last_new: int) -> bool:
+    """Whether views come soon after a view: they change no cell."""
+    return not last & 7 and first_new >= last and _is_one_life(last, last_new)
 
 
 class Carts:
