@@ -41,6 +41,7 @@ from steamlab.processor.users import Users
 __all__ = ["Batch"]
 
 _VIEWS, _WISHES, _CARTS, _PURCHASES, _SEARCHES = range(5)
+_TOPICS = {family.topics for family in FAMILIES}
 _EXACT = 2**52  # larger amounts are added one by one
 
 
@@ -56,7 +57,8 @@ class Batch:
     ) -> None:
         self.rows, self.late = Rows(games), Counter[str]()
         self._grace_ms = grace_ms
-        self._base = {family.name: watermark(clocks, family.topics) for family in FAMILIES}
+        ends = {topics: watermark(clocks, topics) for topics in _TOPICS}
+        self._base = {family.name: ends[family.topics] for family in FAMILIES}
         self.time = [np.array(times, np.int64) for times in found.times]
         self._met = [
             np.maximum.accumulate(np.concatenate([[clocks[topic]], times]))[:-1]

@@ -1,4 +1,4 @@
-"""Rows become cells: each contribution of a batch is a row (cell, n), one groupby sums them."""
+"""Rows become cells: each contribution of a batch is a row (cell, n), and cells are their sums."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ class Rows:
         self._games = games
         self._names = Names()
         self._parts: list[Sequence[Any]] = []
+        self._facts: dict[int, list[Contribution]] = {+1: [], -1: []}
         self._large: list[tuple[str, int, Counts]] = []
 
     def add(self, family: Any, time: Columns, dim: Any = None, n: Any = 1) -> None:
@@ -99,17 +100,23 @@ class Rows:
         of = FAMILIES[family]
         self._large.append((of.name, of.bucket(time), {self._dims([dim])[0]: n}))
 
-    def extend(self, cells: Sequence[Contribution], sign: int) -> None:
+    def extend(self, cells: Iterable[Contribution], sign: int) -> None:
         """Add contributions of facts, or take them back where the sign is -1."""
-        if cells:
-            family, time, names = zip(*cells, strict=True)
-            self._append(np.array(family), np.array(time), self.names(names), sign)
+        self._facts[sign] += cells
 
     def sums(self) -> Iterator[tuple[str, int, Counts]]:
         """Yield the sums of each family and bucket by dimension, without those that cancel."""
+        self._append_facts()
         if self._parts:
             yield from self._split(*self._summed())
         yield from self._large
+
+    def _append_facts(self) -> None:
+        added, taken = self._facts[+1], self._facts[-1]
+        if added or taken:
+            family, time, names = zip(*added, *taken, strict=True)
+            sign = np.repeat([+1, -1], [len(added), len(taken)])
+            self._append(np.array(family), np.array(time), self.names(names), sign)
 
     def _append(self, family: Any, time: Columns, dim: Any, n: Any) -> None:
         self._parts.append((family, time, dim, n))
@@ -121,9 +128,10 @@ class Rows:
         """
         family, time, dim, n = stack(self._parts)
         cell = ((_bucket_numbers(family, time) * 64 + family) << 24) + dim
-        total = pd.Series(n).groupby(cell).sum()
-        cell, n = total.index.to_numpy(), total.to_numpy()
-        return cell[n != 0], n[n != 0]
+        place, cells = pd.factorize(cell, sort=True)
+        sums = np.zeros(len(cells), np.int64)
+        np.add.at(sums, place, n)
+        return cells[sums != 0], sums[sums != 0]
 
     def _split(self, cell: Columns, n: Columns) -> Iterator[tuple[str, int, Counts]]:
         place = cell >> 24
