@@ -134,9 +134,18 @@ def _lists(
     least = np.ones(len(first), np.int64)
     if len(members) > TOP:  # only what could be among the first ten is sorted
         least = np.maximum(np.partition(first, -TOP, axis=1)[:, -TOP], 1)
+    row, member = np.nonzero(first >= least[:, None])
+    tie = row if len(sums) == 1 or ranking.is_net else -sums[1][row, member]
+    # Members are in order already, and the sort keeps that order among equals.
+    order = np.lexsort((tie, -first[row, member], row))
+    row, member = row[order], member[order]
+    numbers = [table[row, member].tolist() for table in sums]
+    names = [members[each] for each in member.tolist()]
+    bounds = np.searchsorted(row, np.arange(len(ends) + 1)).tolist()
     lists = {}
-    for row, end in enumerate(ends):
-        chosen = np.flatnonzero(first[row] >= least[row]).tolist()
-        counts = [{members[each]: int(table[row, each]) for each in chosen} for table in sums]
-        lists[end] = rank(ranking, counts[0], counts[1] if len(counts) > 1 else {})
+    for end, low, high in zip(ends, bounds[:-1], bounds[1:], strict=True):
+        top = slice(low, min(high, low + TOP))
+        second = numbers[-1][top] if len(sums) > 1 else numbers[0][top]
+        items = zip(names[top], numbers[0][top], second, strict=True)
+        lists[end] = [_item(ranking, *each) for each in items]
     return lists

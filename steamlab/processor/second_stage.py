@@ -54,7 +54,7 @@ class SecondStage:
         self._idle: set[int] = set()
         self._marks: dict[tuple[str, ...], int] = {}  # of these clocks, by topics
         self._touched: defaultdict[str, set[int]] = defaultdict(set)
-        self._open: dict[_Window, set[str]] = {}  # published, not final: the keys of the records
+        self._open: dict[_Window, dict[str, Record]] = {}  # published, not final
         self._totals: dict[str, Record] = {}  # as they were published
         self._before: dict[str, Record] | None = None  # what was published before a restart
         self._gone: list[Cell] = []
@@ -111,7 +111,7 @@ class SecondStage:
             if record["windowEnd"] is None:
                 self._totals[key] = record
             elif not record["final"]:
-                self._open.setdefault(self._window_of(record), set()).add(key)
+                self._open.setdefault(self._window_of(record), {})[key] = record
 
     def _window_of(self, record: Record) -> _Window:
         rolling = {each.name for each in self._metrics if each.is_rolling}
@@ -221,11 +221,17 @@ class SecondStage:
     def _replace(
         self, window: _Window, records: dict[str, Record], *, is_final: bool
     ) -> dict[str, Record | None]:
-        """Note what is published of a window; what was, and is not any more, is deleted."""
-        before = self._open.pop(window, set())
+        """Note what is published of a window, and return what of it is new.
+
+        What was published, and is not there any more, is deleted.
+        """
+        before = self._open.pop(window, {})
         if records and not is_final:
-            self._open[window] = set(records)
-        return dict.fromkeys(before - records.keys()) | records
+            self._open[window] = records
+        if not before:
+            return dict(records)
+        changed = {key: each for key, each in records.items() if each != before.get(key)}
+        return dict.fromkeys(before.keys() - records.keys()) | changed
 
     def _stale_lists(self, ranking: Ranking, now: int) -> list[int]:
         """Return the ends of windows that hold changed cells, or are new, or become final."""
