@@ -21,6 +21,7 @@ from steamlab.decoding.validation import FUTURE_MS, REGIONS, Headers, inspect, r
 
 __all__ = [
     "EVENT_TYPES",
+    "NOT_PLAIN",
     "TOMBSTONE",
     "TOPIC_OF",
     "CartAction",
@@ -35,6 +36,8 @@ __all__ = [
     "decode",
     "encode",
     "event_ms",
+    "is_plain",
+    "to_event",
     "type_of",
 ]
 

@@ -17,7 +17,7 @@ from steamlab.processor.times import NO_TIME, to_times
 
 __all__ = ["Message", "decode_all"]
 
-_AT_ONCE = 1000  # so few that all of them are still in the CPU's cache when they are used
+_AT_ONCE = 250  # so few that all of them are still in the cache when they are looked at
 _USUAL_HEADERS = ("ce_id", "ce_arrived")
 _NEVER = "1970-01-01T00:00:00.000Z"  # stands in where there is no event
 
