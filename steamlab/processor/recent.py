@@ -21,7 +21,13 @@ class Recent:
     """What happened lately, to find sessions, distinct viewers, and searches that led to a view."""
 
     def __init__(self) -> None:
-        self.rows = np.empty((4, 0), np.int64)
+        self._space = np.empty((4, 1000), np.int64)
+        self._size = 0
+
+    @property
+    def rows(self) -> Columns:
+        """All rows, in the order in which they came."""
+        return self._space[:, : self._size]
 
     def add(self, new: Columns, rows: Rows, users: int) -> None:
         """Put new rows in; take back what their users contributed, and add what they do now."""
@@ -36,14 +42,19 @@ class Recent:
         self.put(new)
 
     def put(self, new: Columns) -> None:
-        """Put rows in."""
-        self.rows = np.concatenate([self.rows, new], axis=1)
+        """Put rows in. The space grows by half, so that not every batch copies all rows."""
+        size = self._size + new.shape[1]
+        if size > self._space.shape[1]:
+            spare = np.empty((4, size // 2), np.int64)
+            self._space = np.concatenate([self.rows, new, spare], axis=1)
+        else:
+            self._space[:, self._size : size] = new
+        self._size = size
 
     def forget(self, floor_ms: int) -> None:
         """Drop what happened before an instant."""
-        is_kept = self.rows[1] >= floor_ms
-        if not is_kept.all():
-            self.rows = self.rows[:, is_kept]
+        self._space = self.rows[:, self.rows[1] >= floor_ms]
+        self._size = self._space.shape[1]
 
 
 def _contribute(facts: Columns, rows: Rows, sign: int) -> None:
