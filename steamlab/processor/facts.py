@@ -9,6 +9,7 @@ dimension), the family by its code, and counts 1.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -57,15 +58,17 @@ _EMPTIED, _SILENT = CODE["carts_emptied"], CODE["carts_silent"]
 
 
 def pair_cells(facts: Sequence[int]) -> Iterator[Contribution]:
-    """Yield what a user and a game contribute to metrics 5 to 8 and 16.
+    """Return what a user and a game contribute to metrics 5 to 8 and 16.
 
     A pair is forgotten after 30 days without a fact: what follows is a life of its own.
     """
-    begin = 0
-    for at in range(1, len(facts) + 1):
-        if at == len(facts) or (facts[at] >> 3) - (facts[at - 1] >> 3) > FORGOTTEN:
-            yield from _life_cells(facts[begin:at])
-            begin = at
+    if (facts[-1] >> 3) - (facts[0] >> 3) <= FORGOTTEN:
+        return _life_cells(facts)
+    ends = [
+        at for at in range(1, len(facts)) if (facts[at] >> 3) - (facts[at - 1] >> 3) > FORGOTTEN
+    ]
+    lives = zip([0, *ends], [*ends, len(facts)], strict=True)
+    return chain.from_iterable(_life_cells(facts[begin:end]) for begin, end in lives)
 
 
 def _life_cells(facts: Sequence[int]) -> Iterator[Contribution]:
@@ -110,7 +113,10 @@ def _instance_cells(facts: Sequence[int]) -> Iterator[Contribution]:
 
 
 def _is_within(times: Sequence[int], low: int, high: int) -> bool:
-    return any(low <= time <= high for time in times)
+    for time in times:
+        if low <= time <= high:
+            return True
+    return False
 
 
 ADDED, TAKEN_OUT, PAID = range(3)  # a cart's facts: (time * 4 + kind, games)
