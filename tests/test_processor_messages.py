@@ -16,6 +16,8 @@ HEADERS = [
     (),
     USUAL,
     USUAL[::-1],
+    (("order", b"7f3a"), USUAL[1]),
+    (USUAL[0], ("sent", USUAL[1][1])),
     (("ce_id", b"7f3a"), ("ce_arrived", b"2025-11-21T10:25:44Z")),  # 5:01 before the event
     (("ce_id", b"x" * 1025), USUAL[1]),
     (("ce_id", b"\xff"), USUAL[1]),
