@@ -11,12 +11,12 @@ import pytest
 
 from steamlab.events import Decoded
 from steamlab.metrics import read_file, read_lines
-from steamlab.processor import batch, cells, families, first_stage, pairs, recent, second_stage
+from steamlab.processor import batch, cells, clocks, families, first_stage, pairs, recent
 from steamlab.processor.cells import Counts
 from steamlab.processor.changelog import Changelog
+from steamlab.processor.clocks import Clocks
 from steamlab.processor.first_stage import FirstStage
 from steamlab.processor.intake import Intake
-from steamlab.processor.second_stage import SecondStage
 from steamlab.processor.sums import Cell, Sums
 from steamlab.settings import data_path
 from tests.processing import Both, oracle_of, plain, run
@@ -112,14 +112,13 @@ def fastest(clocks: Any, topics: tuple[str, ...]) -> int:
 
 def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the fastest topic decide."""
-    for module in (batch, first_stage, second_stage):
+    for module in (batch, first_stage, clocks):
         monkeypatch.setattr(module, "watermark", fastest)
 
 
-def any_partition(self: SecondStage, topics: tuple[str, ...], settled_ms: int) -> bool:
-    """Take for final what is final in one partition."""
-    ends = [families.watermark(clocks, topics) for clocks in self._clocks.values()]
-    return max(ends) >= settled_ms + self.grace_ms
+def any_partition(self: Clocks, topics: tuple[str, ...]) -> int:
+    """Return the fastest partition's watermark."""
+    return max(families.watermark(each, topics) for each in self.told.values())
 
 
 def put_on_top(self: Sums, cell: Cell, counts: Counts) -> bool:
@@ -205,7 +204,7 @@ WRONG: dict[str, tuple[Scenario, Patch]] = {
     "the fastest topic decides": (topic_after_topic, everywhere),
     "the fastest partition decides": (
         partition_after_partition,
-        patch(SecondStage, "_is_final", any_partition),
+        patch(Clocks, "slowest", any_partition),
     ),
     "late events are applied": (late_order, applied_late),
     "there is no grace": (

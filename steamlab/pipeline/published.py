@@ -10,7 +10,7 @@ import msgspec
 from steamlab.metrics.sixteen import METRICS
 from steamlab.pipeline.logs import read_log
 from steamlab.pipeline.places import Places
-from steamlab.processor.second_stage import Record
+from steamlab.processor.records import Record
 from steamlab.topics import METRICS_TOPIC
 
 __all__ = ["in_order", "read_published"]

@@ -18,7 +18,7 @@ from steamlab.errors import DeadlineError
 from steamlab.metrics.printing import metric_table
 from steamlab.pipeline.published import in_order
 from steamlab.pipeline.supervisor import Supervisor
-from steamlab.processor.second_stage import Record
+from steamlab.processor.records import Record
 from steamlab.replay.keys import interruptible
 from steamlab.store import START, Store
 from steamlab.tail import Tail

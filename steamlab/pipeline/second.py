@@ -20,7 +20,8 @@ from steamlab.pipeline.transactions import AbortedError, Transactions, Write
 from steamlab.processor.cells import Counts
 from steamlab.processor.chapters import CHAPTERS
 from steamlab.processor.families import GRACE_MS
-from steamlab.processor.second_stage import Record, SecondStage
+from steamlab.processor.records import Record
+from steamlab.processor.second_stage import SecondStage
 from steamlab.processor.sums import Closed
 
 __all__ = ["Second"]

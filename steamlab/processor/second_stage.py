@@ -13,22 +13,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
 
 from steamlab.processor.cells import Counts
 from steamlab.processor.chapters import CHAPTERS, Chapter
-from steamlab.processor.families import FAMILY, GRACE_MS, NEVER_MS, watermark
-from steamlab.processor.published import Look, Published, Values
+from steamlab.processor.clocks import Clocks
+from steamlab.processor.families import FAMILY, GRACE_MS, NEVER_MS
+from steamlab.processor.published import Published
 from steamlab.processor.rankings import Ranking, rank, rank_windows
+from steamlab.processor.records import (
+    Record,
+    Window,
+    bounds,
+    make_record,
+    metric_records,
+    window_of,
+)
 from steamlab.processor.sums import Cell, Closed, Sums
 
-__all__ = ["Record", "SecondStage"]
-
-Record: TypeAlias = dict[str, Any]
-_Window: TypeAlias = tuple[str, int]  # a metric, and the name of a bucket
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = ["SecondStage"]
 
 
 class SecondStage:
@@ -44,17 +46,14 @@ class SecondStage:
         grace_ms: int = GRACE_MS,
         chapters: Sequence[Chapter] = CHAPTERS,
     ) -> None:
-        self.grace_ms = grace_ms
         self.late: Counter[str] = Counter()
         self._metrics = [metric for chapter in chapters for metric in chapter.published]
         self._rankings = [ranking for chapter in chapters for ranking in chapter.rankings]
         self._families = [FAMILY[name] for chapter in chapters for name in chapter.families]
         self._sums = Sums([family.name for family in self._families], self._counted())
-        self._clocks: dict[int, Mapping[str, int]] = {number: {} for number in range(partitions)}
-        self._idle: set[int] = set()
-        self._marks: dict[tuple[str, ...], int] = {}  # of these clocks, by topics
+        self._clocks = Clocks(partitions=partitions, grace_ms=grace_ms)
         self._touched: defaultdict[str, set[int]] = defaultdict(set)
-        self._open: dict[_Window, dict[str, Record]] = {}  # published, not final
+        self._open: dict[Window, dict[str, Record]] = {}  # published, not final
         self._totals: dict[str, Record] = {}  # as they were published
         self._before: dict[str, Record] | None = None  # what was published before a restart
         self._gone: list[Cell] = []
@@ -65,12 +64,6 @@ class SecondStage:
         metrics = [metric.families for metric in self._metrics if metric.total]
         lists = [each.families for each in self._rankings if each.has_total or each.is_level]
         return {name for names in (*metrics, *lists) for name in names}
-
-    @property
-    def now_ms(self) -> int:
-        """The newest time that any partition has seen."""
-        times = (time for clocks in self._clocks.values() for time in clocks.values())
-        return max(times, default=NEVER_MS)
 
     def update(
         self,
@@ -90,14 +83,13 @@ class SecondStage:
                 self._gone.append(cell)
                 self.late[name] += 1
             elif self._sums.put(cell, counts):
-                is_final = self._is_final(FAMILY[name].topics, FAMILY[name].settled_ms(bucket))
+                family = FAMILY[name]
+                is_final = self._clocks.is_final(family.topics, family.settled_ms(bucket))
                 if is_final and self._before is None:  # after a restart, nothing has been shown yet
                     self.late[name] += 1
                 else:
                     self._touched[name].add(bucket)
-        self._clocks[partition] = clocks
-        self._marks.clear()
-        (self._idle.add if is_idle else self._idle.discard)(partition)
+        self._clocks.tell(partition, clocks, is_idle=is_idle)
 
     def restore(self, closed: Mapping[str, Closed], published: Mapping[str, Record]) -> None:
         """Put back what was closed, and what was published; then update with all cells there are.
@@ -111,15 +103,7 @@ class SecondStage:
             if record["windowEnd"] is None:
                 self._totals[key] = record
             elif not record["final"]:
-                self._open.setdefault(self._window_of(record), {})[key] = record
-
-    def _window_of(self, record: Record) -> _Window:
-        rolling = {each.name for each in self._metrics if each.is_rolling}
-        rolling |= {each.name for each in self._rankings}
-        name = record["metric"]
-        bound = record["windowEnd" if name in rolling else "windowStart"]
-        moment = datetime.fromisoformat(bound) - _EPOCH
-        return name, moment // timedelta(milliseconds=1)
+                self._open.setdefault(window_of(record), {})[key] = record
 
     def closed(self) -> tuple[list[Cell], dict[str, Closed]]:
         """Return the cells that the last changes let go, and by family what is closed now."""
@@ -129,7 +113,7 @@ class SecondStage:
 
     def changes(self) -> dict[str, Record | None]:
         """Return the records that changed since the last call, by key; None: there is none more."""
-        now = self.now_ms
+        now = self._clocks.now_ms
         if now == NEVER_MS:
             return {}
         found: dict[str, Record | None] = {}
@@ -169,18 +153,7 @@ class SecondStage:
 
     def _is_settled(self, metric: Published, window: int) -> bool:
         end = window if metric.is_rolling else window + metric.size
-        return self._is_final(metric.topics, end + metric.horizon)
-
-    def _is_final(self, topics: tuple[str, ...], settled_ms: int) -> bool:
-        return self._slowest(topics) >= settled_ms + self.grace_ms
-
-    def _slowest(self, topics: tuple[str, ...]) -> int:
-        """Return the slowest partition's watermark; if all are idle, the newest."""
-        if topics not in self._marks:
-            marks = {number: watermark(each, topics) for number, each in self._clocks.items()}
-            awake = [mark for number, mark in marks.items() if number not in self._idle]
-            self._marks[topics] = min(awake) if awake else max(marks.values())
-        return self._marks[topics]
+        return self._clocks.is_final(metric.topics, end + metric.horizon)
 
     def _is_closed(self, name: str, bucket: int) -> bool:
         until, _ = self._sums.closed[name]
@@ -188,38 +161,21 @@ class SecondStage:
 
     def _windows(self, metric: Published, windows: Iterable[int]) -> dict[str, Record | None]:
         found: dict[str, Record | None] = {}
+        now = self._clocks.now_ms
         for window in windows:
             tables = {name: self._sums.buckets[name].get(window, {}) for name in metric.families}
             is_final = self._is_settled(metric, window)
             start = window - metric.size if metric.is_rolling else window
-            bounds = (_instant(start), _instant(start + metric.size))
+            span = bounds(start, metric.size)
             records = {
                 key: record | {"final": is_final}
-                for key, record in self._records(metric, tables, bounds, metric.values)
+                for key, record in metric_records(metric, tables, span, metric.values, now)
             }
             found |= self._replace((metric.name, window), records, is_final=is_final)
         return found
 
-    def _records(
-        self, metric: Published, tables: Mapping[str, Counts], bounds: Any, values: Any
-    ) -> Iterator[tuple[str, Record]]:
-        members: Iterable[Any] = [""]
-        if metric.dimension:
-            members = sorted(set().union(*(tables[name] for name in metric.families)))
-        for member in members:
-            chosen = tables
-            if metric.dimension:
-                chosen = {
-                    name: {member: each[member]} if member in each else {}
-                    for name, each in tables.items()
-                }
-            made = values(Look(chosen.__getitem__, self.now_ms))
-            if made is not None:
-                dimension = {metric.dimension: member} if metric.dimension else None
-                yield _record(metric.name, bounds, dimension, made)
-
     def _replace(
-        self, window: _Window, records: dict[str, Record], *, is_final: bool
+        self, window: Window, records: dict[str, Record], *, is_final: bool
     ) -> dict[str, Record | None]:
         """Note what is published of a window, and return what of it is new.
 
@@ -247,7 +203,7 @@ class SecondStage:
             if self._shown_ms > NEVER_MS and bucket + size > begin:
                 ends.update(range(max(bucket, begin), bucket + size, every))
         for name, end in self._open:
-            is_final = self._is_final((ranking.topic,), end)
+            is_final = self._clocks.is_final((ranking.topic,), end)
             if name == ranking.name and (self._before is not None or is_final):
                 ends.add(end)
         return sorted(end for end in ends if end <= last)
@@ -259,11 +215,11 @@ class SecondStage:
         for run in _runs(ends, ranking.size):
             lists = rank_windows(ranking, run, cells, base)
             for end in run:
-                is_final = self._is_final((ranking.topic,), end)
-                bounds = (_instant(end - ranking.size), _instant(end))
+                is_final = self._clocks.is_final((ranking.topic,), end)
                 records = {}
                 if lists.get(end):
-                    key, record = _record(ranking.name, bounds, None, {"items": lists[end]})
+                    span = bounds(end - ranking.size, ranking.size)
+                    key, record = make_record(ranking.name, span, None, {"items": lists[end]})
                     records[key] = record | {"final": is_final}
                 found |= self._replace((ranking.name, end), records, is_final=is_final)
         return found
@@ -271,15 +227,15 @@ class SecondStage:
     def _all(self) -> dict[str, Record | None]:
         """Make the records since the start, and return those that changed: they are never final."""
         made: dict[str, Record] = {}
-        totals = self._sums.totals
+        totals, now = self._sums.totals, self._clocks.now_ms
         for metric in self._metrics:
             if metric.total:
-                made |= self._records(metric, totals, (None, None), metric.total)
+                made |= metric_records(metric, totals, (None, None), metric.total, now)
         for ranking in self._rankings:
             first, *rest = (totals.get(name, {}) for name in ranking.families)
             items = rank(ranking, first, rest[0] if rest else {}) if ranking.has_total else []
             if items:
-                made |= [_record(ranking.name, (None, None), None, {"items": items})]
+                made |= [make_record(ranking.name, (None, None), None, {"items": items})]
         found = {key: record | {"final": False} for key, record in made.items()}
         gone = dict.fromkeys(self._totals.keys() - found.keys())
         changed = {key: each for key, each in found.items() if each != self._totals.get(key)}
@@ -290,20 +246,17 @@ class SecondStage:
         """Let the buckets go that no window that may change still needs."""
         reach = {name: each.size for each in self._rankings for name in each.families}
         for family in self._families:
-            until = self._slowest(family.topics) - self.grace_ms - reach.get(family.name, 0)
+            until = (
+                self._clocks.slowest(family.topics)
+                - self._clocks.grace_ms
+                - reach.get(family.name, 0)
+            )
             buckets = self._sums.buckets[family.name]
             gone = [bucket for bucket in buckets if family.settled_ms(bucket) <= until]
             for bucket in gone:
                 self._gone += self._sums.close(family.name, bucket)
             if gone:
                 self._sums.close_until(family.name, until)
-
-
-def _record(name: str, bounds: Any, dimension: Any, values: Values) -> tuple[str, Record]:
-    start, end = bounds
-    member = next(iter(dimension.values())) if dimension else ""
-    fields = {"metric": name, "windowStart": start, "windowEnd": end, "dimension": dimension}
-    return f"{name}|{start or ''}|{member}", fields | values
 
 
 def _runs(ends: list[int], gap: int) -> Iterator[list[int]]:
@@ -316,10 +269,3 @@ def _runs(ends: list[int], gap: int) -> Iterator[list[int]]:
         run.append(end)
     if run:
         yield run
-
-
-def _instant(time_ms: int) -> str:
-    moment = _EPOCH + timedelta(milliseconds=time_ms)
-    return moment.isoformat(timespec="seconds" if time_ms % 1000 == 0 else "milliseconds").replace(
-        "+00:00", "Z"
-    )
