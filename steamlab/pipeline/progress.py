@@ -49,9 +49,9 @@ class Progress:
 
     def events(self) -> tuple[int, int]:
         """Return how many events the first stage has committed, and how many there are."""
+        committed = self._committed(self._first, self._inputs)
         begins = self._offsets(self._inputs, _EARLIEST)
         ends = self._offsets(self._inputs, _LATEST)
-        committed = self._committed(self._first, self._inputs)
         done = sum(max(committed.get(each, 0) - begins[each], 0) for each in begins)
         return done, sum(ends.values()) - sum(begins.values())
 
