@@ -69,9 +69,9 @@ class First:
         )
         while not is_stopped():
             self._gather()
-            crash_at("first", "consumed")
             working = [task for task in self.tasks.values() if task.has_work]
             if working:
+                crash_at("first", "consumed")
                 self._commit(working)
 
     def close(self) -> None:
