@@ -46,7 +46,8 @@ class Supervisor:
         with Supervisor(kafka) as processor:
             processor.wait_for(events=100_000)
 
-    `processes` are those that run now, by stage; `starts` counts how often each was started.
+    `processes` are those that run now, by stage; `starts` counts how often each was started. Each is
+    a `python -m module`, with the `environment` as it is at that start (None: with ours).
     """
 
     def __init__(
@@ -58,11 +59,12 @@ class Supervisor:
         grace_ms: int = GRACE_MS,
         idle_s: float = 5.0,
         environment: Mapping[str, str] | None = None,
+        module: str = "steamlab.pipeline.worker",
     ) -> None:
         self.places = Places(prefix)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.starts = dict.fromkeys(stages, 0)
-        self._kafka, self._environment = dict(kafka), environment
+        self._kafka, self._environment, self._module = dict(kafka), environment, module
         self._grace_ms, self._idle_s = grace_ms, idle_s
         self._began_s: dict[str, float] = {}
         self._due_s = dict.fromkeys(stages, 0.0)
@@ -115,9 +117,9 @@ class Supervisor:
             self._grace_ms,
             self._idle_s,
         )
-        command = [sys.executable, "-m", "steamlab.pipeline.worker"]
+        command = [sys.executable, "-m", self._module, msgspec.json.encode(orders).decode()]
         self.processes[stage] = subprocess.Popen(  # noqa: S603 - our own module
-            [*command, msgspec.json.encode(orders).decode()], env=self._environment
+            command, env=self._environment
         )
         self._began_s[stage] = now
         self.starts[stage] += 1
