@@ -173,8 +173,10 @@ class Second:
         topic = self._places.partials
         offsets = [TopicPartition(topic, number, self._next[number]) for number in moved]
         chapters = [self._chapters[number] for number in moved]
+        # Before the transaction begins: after a restart this may take longer than its timeout.
+        records = list(self._writes(chapters))
         try:
-            self._transactions.write(self._writes(chapters), offsets, self._consumer)
+            self._transactions.write(records, offsets, self._consumer)
             self._saved |= {number: self._next[number] for number in moved}
         except AbortedError as why:
             _LOG.warning("aborted: %s", why)

@@ -46,8 +46,8 @@ class Supervisor:
         with Supervisor(kafka) as processor:
             processor.wait_for(events=100_000)
 
-    `processes` are those that run now, by stage; `starts` counts how often each was started. Each is
-    a `python -m module`, with the `environment` as it is at that start (None: with ours).
+    `processes` are those that run now, by stage; `starts` counts how often each was started. Each
+    is a `python -m module`, with the `environment` as it is at that start (None: with ours).
     """
 
     def __init__(
