@@ -1,6 +1,6 @@
 # The verbs of the course. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab check test notebooks sync bench down clean
+.PHONY: help setup lab check test soak notebooks sync bench down clean
 PY := .venv/bin/python
 ARGS ?=
 WORKERS ?= 4
@@ -14,6 +14,7 @@ help:
 	@echo 'make lab        set up, start Kafka, open the course in JupyterLab'
 	@echo 'make down       end Kafka'
 	@echo 'make test       everything that proves the course; brings its own Kafka'
+	@echo 'make soak       kill the processor 200 times, and a broker 10 times: half an hour'
 	@echo 'make check      format, lint, types, notebook rules, quick tests: seconds'
 	@echo 'make notebooks  run every notebook and compare it with what is stored'
 	@echo 'make sync       derive the exercises from the solutions, run both, store the outputs'
@@ -41,6 +42,10 @@ check: setup
 
 test: setup
 	$(PYTEST) -n $(WORKERS) --dist loadgroup $(NBVAL) tests notebooks $(ARGS)
+
+soak: setup
+	STEAMLAB_KILLS=$${STEAMLAB_KILLS:-200} STEAMLAB_BROKER_KILLS=$${STEAMLAB_BROKER_KILLS:-10} \
+		$(PYTEST) -s -n 0 tests/test_pipeline_kills.py -k random $(ARGS)
 
 notebooks: setup
 	$(PYTEST) -p tests.conftest -n $(WORKERS) --dist loadgroup $(NBVAL) notebooks $(ARGS)
