@@ -81,7 +81,8 @@ class First:
 
     def _gather(self) -> None:
         """Fill the tasks' batches until there are enough events, or it is time."""
-        count, ends_s = 0, time.monotonic() + self._wait_s
+        count, begins_s = 0, time.monotonic()
+        ends_s = begins_s + self._wait_s
         while count < self._batch and (left_s := ends_s - time.monotonic()) > 0.001:
             for message in self._consumer.consume(min(1000, self._batch - count), left_s):
                 task = self.tasks.get(message.partition())  # type: ignore[arg-type]
@@ -91,6 +92,9 @@ class First:
                 elif task is not None:
                     task.take(message)
                     count += 1
+        listened_s = min(time.monotonic() - begins_s, self._wait_s)
+        for task in self.tasks.values():
+            task.listen(listened_s)
 
     @staticmethod
     def _note(error: KafkaError, message: Message, task: Task | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -36,7 +35,7 @@ class Task:
         self.counts: Counter[str] = Counter()
         self.batch: list[KafkaMessage] = []
         self._places, self._idle_s = places, idle_s
-        self._last_s = dict.fromkeys(places.inputs, time.monotonic())
+        self._silent_s = dict.fromkeys(places.inputs, 0.0)
         self._next = dict.fromkeys(places.inputs, 0)
         self._ends: dict[str, int] = {}
         self._told_idle: set[str] = set()
@@ -55,13 +54,20 @@ class Task:
         """Note where a topic's partition ended when it was read to its end."""
         self._ends[topic] = end
 
+    def listen(self, seconds: float) -> None:
+        """Note how long records were waited for.
+
+        Only that is silence: while a process computes, restores or stands still, it hears nothing.
+        """
+        for topic in self._silent_s:
+            self._silent_s[topic] += seconds
+
     def _idle(self) -> set[str]:
         """Return the topics that are read to their ends, and had no record for a while."""
-        now = time.monotonic()
         return {
             topic
             for topic, end in self._ends.items()
-            if end >= self._next[topic] and now - self._last_s[topic] >= self._idle_s
+            if end >= self._next[topic] and self._silent_s[topic] >= self._idle_s
         }
 
     @property
@@ -73,7 +79,7 @@ class Task:
         """Process the batch; yield what is to be written with its offsets."""
         batch, self.batch = self.batch, []
         for topic, offset in {each.topic(): each.offset() for each in batch}.items():
-            self._next[str(topic)], self._last_s[str(topic)] = (offset or 0) + 1, time.monotonic()
+            self._next[str(topic)], self._silent_s[str(topic)] = (offset or 0) + 1, 0.0
         idle = self._told_idle = self._idle()
         output = self.stage.process(map(_message, batch), idle={base_name(each) for each in idle})
         self._count(output)
