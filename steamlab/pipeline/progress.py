@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -19,6 +20,9 @@ __all__ = ["Progress"]
 
 _Place: TypeAlias = tuple[str, int]
 _TIMEOUT_S = 10.0
+_LEADERS_S = (
+    30.0  # a new topic's leaders need a moment, and so do those of a broker that comes back
+)
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
@@ -62,11 +66,19 @@ class Progress:
         return all(committed.get(each, 0) >= end for each, end in ends.items())
 
     def _offsets(self, places: Sequence[_Place], which: Any) -> dict[_Place, int]:
-        futures = self._admin.list_offsets({TopicPartition(*each): which for each in places})
-        found = {}
-        for each, future in futures.items():
-            found[each.topic, each.partition] = int(future.result(_TIMEOUT_S).offset)
-        return found
+        asked = {TopicPartition(*each): which for each in places}
+        deadline = time.monotonic() + _LEADERS_S
+        while True:
+            futures = self._admin.list_offsets(asked)
+            try:
+                return {
+                    (each.topic, each.partition): int(future.result(_TIMEOUT_S).offset)
+                    for each, future in futures.items()
+                }
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     @staticmethod
     def _committed(consumer: Consumer, places: Sequence[_Place]) -> dict[_Place, int]:
