@@ -76,8 +76,13 @@ METRICS_TOPIC = TopicSpec(
     3,
     {"cleanup.policy": "compact,delete", "retention.ms": str(30 * _DAY_MS)},
 )
-# Longer than the raw events: whoever repairs a bad event needs it after the others are gone.
-DEAD_LETTER_TOPIC = TopicSpec("store.dead-letters", 3, {"retention.ms": str(30 * _DAY_MS)})
+# Kept longer than the raw events: whoever repairs a bad one needs it after the others are gone. And
+# larger: the largest event that Kafka takes by default comes with headers that say what is wrong.
+DEAD_LETTER_TOPIC = TopicSpec(
+    "store.dead-letters",
+    3,
+    {"retention.ms": str(30 * _DAY_MS), "max.message.bytes": str(2 * 1024 * 1024)},
+)
 CONTROL_TOPIC = TopicSpec("steamlab.control", 1, {"cleanup.policy": "compact"})
 ALL_TOPICS: tuple[TopicSpec, ...] = (*STORE_TOPICS, METRICS_TOPIC, DEAD_LETTER_TOPIC, CONTROL_TOPIC)
 
