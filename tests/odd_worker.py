@@ -13,9 +13,9 @@ from unittest import mock
 
 from confluent_kafka import Consumer, TopicPartition
 
-from steamlab.pipeline import first, worker
+from steamlab.pipeline import first, stage, worker
 
-_reading = first.reading
+_reading = stage.reading
 
 
 def _uniform(kafka: Mapping[str, Any], group: str) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def _keep(_: first.First, consumer: Consumer, partitions: list[TopicPartition]) 
 
 if __name__ == "__main__":
     with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(first, "reading", _uniform))
+        stack.enter_context(mock.patch.object(stage, "reading", _uniform))
         if len(sys.argv) > 2:
             stack.enter_context(mock.patch.object(first, "check_copartitioned"))
             stack.enter_context(mock.patch.object(first.First, "_revoked", _keep))

@@ -1,10 +1,11 @@
 """Workers that do what they must not: each is one well-known way to process events twice, or never.
 
-`STEAMLAB_WRONG` names the way. Run by a supervisor in place of `steamlab.pipeline.worker`.
+`STEAMLAB_WRONG` names the way of the first stage; the second is as it should be. Run by a supervisor in place of `steamlab.pipeline.worker`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from steamlab.pipeline import first, worker
+from steamlab.pipeline import stage, worker
 from steamlab.pipeline.crashes import crash_at
 from steamlab.pipeline.task import Task
 from steamlab.pipeline.transactions import Transactions, Write
@@ -32,13 +33,13 @@ def commit_automatically() -> None:
             time.sleep(_SLOW_S)
             super().write(records, [], consumer)
 
-    settings = first.reading
+    settings = stage.reading
 
     def reading(kafka: Mapping[str, Any], group: str) -> dict[str, Any]:
         more = {"enable.auto.commit": True, "auto.commit.interval.ms": 50}
         return settings(kafka, group) | more
 
-    first.reading, first.Transactions = reading, Automatic
+    stage.reading, stage.Transactions = reading, Automatic
 
 
 def commit_after_producing() -> None:
@@ -71,7 +72,7 @@ def commit_after_producing() -> None:
         def close(self) -> None:
             self._producer.close()
 
-    first.Transactions = Plain
+    stage.Transactions = Plain
 
 
 def forget() -> None:
@@ -82,5 +83,6 @@ def forget() -> None:
 WAYS = {way.__name__: way for way in (commit_automatically, commit_after_producing, forget)}
 
 if __name__ == "__main__":
-    WAYS[os.environ[_VARIABLE]]()
+    if json.loads(sys.argv[1])["stage"] == "first":
+        WAYS[os.environ[_VARIABLE]]()
     worker.main(sys.argv[1])

@@ -5,26 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from steamlab import topics
 from steamlab.errors import BrokerError
 from steamlab.pipeline import partials
 from steamlab.pipeline.crashes import crash_at
 from steamlab.pipeline.logs import read_log
-from steamlab.pipeline.places import Places, reading, writing
+from steamlab.pipeline.places import Places
+from steamlab.pipeline.stage import Stage
 from steamlab.pipeline.task import Task
-from steamlab.pipeline.transactions import AbortedError, Transactions, Write
+from steamlab.pipeline.transactions import Write
 from steamlab.processor.chapters import CHAPTERS
 from steamlab.processor.families import GRACE_MS
 
@@ -34,12 +28,13 @@ _LOG = logging.getLogger("steamlab.process")
 _TIMEOUT_S = 30.0
 
 
-class First:
-    """The first stage in one process: as many tasks as the group gives it.
+class First(Stage):
+    """The first stage: a task for each partition number, all five topics of it.
 
-    A batch is closed at `batch` events, or `wait_s` after its first look; a topic is idle when it
-    is read to its end and had no record for `idle_s`.
+    A topic is idle when it is read to its end, and had no record for `idle_s`.
     """
+
+    stage = "first"
 
     def __init__(
         self,
@@ -49,95 +44,52 @@ class First:
         *,
         grace_ms: int = GRACE_MS,
         idle_s: float = 5.0,
-        batch: int = 20_000,
-        wait_s: float = 0.04,
     ) -> None:
-        self._kafka, self._places = kafka, places
-        self._grace_ms, self._idle_s = grace_ms, idle_s
-        self._batch, self._wait_s = batch, wait_s
+        super().__init__(kafka, places, name, grace_ms=grace_ms)
+        self._idle_s = idle_s
         self.tasks: dict[int, Task] = {}
-        self._transactions = Transactions("first", writing(kafka, name))
-        self._consumer = Consumer(reading(kafka, places.group("first")))
 
-    def run(self, is_stopped: Callable[[], bool]) -> None:
-        """Process until told to stop."""
-        self._consumer.subscribe(
-            self._places.inputs,
-            on_assign=self._assigned,
-            on_revoke=self._revoked,
-            on_lost=self._revoked,
-        )
-        while not is_stopped():
-            self._gather()
-            working = [task for task in self.tasks.values() if task.has_work]
-            if working:
-                crash_at("first", "consumed")
-                self._commit(working)
-
-    def close(self) -> None:
-        """Leave the group, so that others take over at once."""
-        self._consumer.close()
-        self._transactions.close()
+    def _inputs(self) -> list[str]:
+        return self._places.inputs
 
     def _gather(self) -> None:
-        """Fill the tasks' batches until there are enough events, or it is time."""
-        count, begins_s = 0, time.monotonic()
-        ends_s = begins_s + self._wait_s
-        while count < self._batch and (left_s := ends_s - time.monotonic()) > 0.001:
-            for message in self._consumer.consume(min(1000, self._batch - count), left_s):
-                task = self.tasks.get(message.partition())  # type: ignore[arg-type]
-                error = message.error()
-                if error is not None:
-                    self._note(error, message, task)
-                elif task is not None:
-                    task.take(message)
-                    count += 1
+        begins_s = time.monotonic()
+        for message in self._messages(self._wait_s):
+            task = self.tasks.get(message.partition())  # type: ignore[arg-type]
+            if task is None:
+                continue
+            if message.error() is None:
+                task.take(message)
+            else:
+                task.reach_end(str(message.topic()), message.offset() or 0)
         listened_s = min(time.monotonic() - begins_s, self._wait_s)
         for task in self.tasks.values():
             task.listen(listened_s)
 
-    @staticmethod
-    def _note(error: KafkaError, message: Message, task: Task | None) -> None:
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's name
-            if task is not None:
-                task.reach_end(str(message.topic()), message.offset() or 0)
-        elif error.fatal():
-            raise KafkaException(error)
-        else:
-            _LOG.warning("%s", error.str())
-
-    def _commit(self, working: Sequence[Task]) -> None:
+    def _process(self) -> None:
+        working = [task for task in self.tasks.values() if task.has_work]
+        if not working:
+            return
+        crash_at("first", "consumed")
         numbers = {task.number for task in working}
         offsets = [
             each
             for each in self._consumer.position(self._consumer.assignment())
             if each.partition in numbers and each.offset >= 0
         ]
-        try:
-            self._transactions.write(self._writes(working), offsets, self._consumer)
-        except AbortedError as why:
-            _LOG.warning("aborted: %s", why)
-            self._rewind()
+        self._commit(self._writes(working), offsets)
 
     @staticmethod
     def _writes(working: Iterable[Task]) -> Iterator[Write]:
         for task in working:
             yield from task.process()
 
-    def _rewind(self) -> None:
-        """Go back to what is committed: the stages are ahead of it."""
-        assigned = self._consumer.assignment()
-        for each in self._open(assigned):
-            self._consumer.seek(each)
-
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         check_copartitioned(self._places, partitions)
-        consumer.incremental_assign(self._open(partitions))
+        super()._assigned(consumer, partitions)
 
-    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        for each in partitions:  # a batch that is not committed is the next owner's
-            self.tasks.pop(each.partition, None)
-        consumer.incremental_unassign(partitions)
+    def _drop(self, partition: int) -> None:
+        self.tasks.pop(partition, None)
 
     def _open(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Make the tasks as their last owner has left them; return where to read on.

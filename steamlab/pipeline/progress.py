@@ -20,9 +20,7 @@ __all__ = ["Progress"]
 
 _Place: TypeAlias = tuple[str, int]
 _TIMEOUT_S = 10.0
-_LEADERS_S = (
-    30.0  # a new topic's leaders need a moment, and so do those of a broker that comes back
-)
+_LEADERS_S = 30.0  # a new topic's leaders need a moment, as do those of a broker that comes back
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from steamlab.pipeline import partials
 from steamlab.pipeline.crashes import crash_at
 from steamlab.pipeline.logs import read_log
-from steamlab.pipeline.places import PARTITIONS, Places, reading, writing
+from steamlab.pipeline.places import PARTITIONS, Places
 from steamlab.pipeline.published import read_published
-from steamlab.pipeline.transactions import AbortedError, Transactions, Write
+from steamlab.pipeline.stage import Stage
+from steamlab.pipeline.transactions import Write
 from steamlab.processor.cells import Counts
 from steamlab.processor.chapters import CHAPTERS
 from steamlab.processor.families import GRACE_MS
@@ -30,7 +29,6 @@ _Cells: TypeAlias = dict[tuple[str, int], Counts]
 
 _BUSY = 2_000  # records a batch
 
-_LOG = logging.getLogger("steamlab.process")
 _encode = msgspec.json.Encoder().encode
 _read_clock = msgspec.json.Decoder(partials.Clock).decode
 
@@ -100,8 +98,10 @@ class _Chapter:
             yield places.partials, partials.cell_key(cell), None, self.number, None
 
 
-class Second:
-    """The second stage in one process: as many chapters as the group gives it."""
+class Second(Stage):
+    """The second stage: a chapter of the metrics for each partition of the partial cells."""
+
+    stage = "second"
 
     def __init__(
         self,
@@ -110,90 +110,49 @@ class Second:
         name: str,
         *,
         grace_ms: int = GRACE_MS,
-        batch: int = 20_000,
-        wait_s: float = 0.04,
     ) -> None:
-        self._kafka, self._places, self._grace_ms = kafka, places, grace_ms
-        self._batch, self._wait_s = batch, wait_s
+        super().__init__(kafka, places, name, grace_ms=grace_ms)
         self._chapters: dict[int, _Chapter] = {}
         self._next: dict[int, int] = {}
         self._saved: dict[int, int] = {}
         self._is_busy = False
-        self._transactions = Transactions("second", writing(kafka, name))
-        self._consumer = Consumer(reading(kafka, places.group("second")))
 
-    def run(self, is_stopped: Callable[[], bool]) -> None:
-        """Process until told to stop."""
-        self._consumer.subscribe(
-            [self._places.partials],
-            on_assign=self._assigned,
-            on_revoke=self._revoked,
-            on_lost=self._revoked,
-        )
-        while not is_stopped():
-            self._gather()
-            moved = [
-                number for number in self._chapters if self._next[number] != self._saved[number]
-            ]
-            if moved:
-                crash_at("second", "consumed")
-                self._commit(moved)
-
-    def close(self) -> None:
-        """Leave the group, so that others take over at once."""
-        self._consumer.close()
-        self._transactions.close()
+    def _inputs(self) -> list[str]:
+        return [self._places.partials]
 
     def _gather(self) -> None:
         # Where much comes at once, fewer and larger batches cost less: a window is made once.
-        wait_s = self._wait_s * (10 if self._is_busy else 1)
-        count, ends_s = 0, time.monotonic() + wait_s
-        while count < self._batch and (left_s := ends_s - time.monotonic()) > 0.001:
-            for message in self._consumer.consume(1000, left_s):
-                chapter = self._chapters.get(message.partition())  # type: ignore[arg-type]
-                error = message.error()
-                if error is None and chapter is not None:
-                    chapter.take(message.key(), message.value())  # type: ignore[arg-type]
-                    self._next[chapter.number] = (message.offset() or 0) + 1
-                    count += 1
-                elif error is not None:
-                    self._note(error, message)
+        count = 0
+        for message in self._messages(self._wait_s * (10 if self._is_busy else 1)):
+            chapter = self._chapters.get(message.partition())  # type: ignore[arg-type]
+            if chapter is None:
+                continue
+            if message.error() is None:
+                chapter.take(message.key(), message.value())  # type: ignore[arg-type]
+                self._next[chapter.number] = (message.offset() or 0) + 1
+                count += 1
+            else:  # the end: behind markers, too, that no record stands for
+                self._next[chapter.number] = message.offset() or 0
         self._is_busy = count > _BUSY
 
-    def _note(self, error: KafkaError, message: Message) -> None:
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's name
-            if message.partition() in self._chapters:  # behind markers that no record stands for
-                self._next[message.partition()] = message.offset() or 0  # type: ignore[index]
-        elif error.fatal():
-            raise KafkaException(error)
-        else:
-            _LOG.warning("%s", error.str())
-
-    def _commit(self, moved: list[int]) -> None:
+    def _process(self) -> None:
+        moved = [number for number in self._chapters if self._next[number] != self._saved[number]]
+        if not moved:
+            return
+        crash_at("second", "consumed")
         topic = self._places.partials
         offsets = [TopicPartition(topic, number, self._next[number]) for number in moved]
-        chapters = [self._chapters[number] for number in moved]
         # Before the transaction begins: after a restart this may take longer than its timeout.
-        records = list(self._writes(chapters))
-        try:
-            self._transactions.write(records, offsets, self._consumer)
+        records = list(self._writes([self._chapters[number] for number in moved]))
+        if self._commit(iter(records), offsets):
             self._saved |= {number: self._next[number] for number in moved}
-        except AbortedError as why:
-            _LOG.warning("aborted: %s", why)
-            for each in self._open(self._consumer.assignment()):
-                self._consumer.seek(each)
 
     def _writes(self, chapters: Iterable[_Chapter]) -> Iterator[Write]:
         for chapter in chapters:
             yield from chapter.writes(self._places)
 
-    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_assign(self._open(partitions))
-
-    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        for each in partitions:
-            self._chapters.pop(each.partition, None)
-        consumer.incremental_unassign(partitions)
+    def _drop(self, partition: int) -> None:
+        self._chapters.pop(partition, None)
 
     def _open(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Make the chapters of what the logs hold; return where to read on.

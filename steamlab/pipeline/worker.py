@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import sys
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +18,7 @@ from steamlab.client import client_config
 from steamlab.pipeline.first import First
 from steamlab.pipeline.places import Places
 from steamlab.pipeline.second import Second
+from steamlab.pipeline.stage import Stage
 from steamlab.processor.families import GRACE_MS
 
 __all__ = ["STAGES", "Orders", "main"]
@@ -57,7 +57,7 @@ def main(text: str) -> None:
     stage.close()
 
 
-def _stage(orders: Orders) -> Any:
+def _stage(orders: Orders) -> Stage:
     kafka, places = client_config(orders.bootstrap), Places(orders.prefix)
     if orders.stage == "first":
         return First(kafka, places, orders.name, grace_ms=orders.grace_ms, idle_s=orders.idle_s)
