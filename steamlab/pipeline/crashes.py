@@ -35,6 +35,8 @@ def crash_at(stage: str, point: str) -> None:
     if point == "committing":  # while the request is on its way
         threading.Thread(target=_die_soon, daemon=True).start()
     else:
+        if point in ("output", "offsets"):  # by then what was produced has left the client
+            time.sleep(_SETTLED_S)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
