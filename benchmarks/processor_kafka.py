@@ -11,22 +11,19 @@ import argparse
 import statistics
 import time
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
-import psutil
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from _processing import PLACES, cpu_seconds, fill, forget_processed, planned
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from steamlab import topics
 from steamlab.broker import up
 from steamlab.client import client_config
-from steamlab.pipeline.places import PARTITIONS, Places
+from steamlab.pipeline.places import PARTITIONS
 from steamlab.pipeline.supervisor import Supervisor
-from steamlab.simulator.planner import Plan
 
-__all__ = ["fill", "forget_processed", "main"]
-
-PLACES = Places("90.")
+__all__ = ["main"]
 
 
 def main() -> None:
@@ -37,7 +34,7 @@ def main() -> None:
     options.add_argument("--runs", type=int, default=5)
     asked = options.parse_args()
     kafka = client_config(up().bootstrap)
-    count = fill(kafka, PLACES, asked.events, asked.scale)
+    count = fill(kafka, PLACES, islice(planned(asked.scale), asked.events))
     spent: dict[str, list[float]] = {name: [] for name in ("bare", "first", "second", "wall")}
     for _ in range(asked.runs):
         spent["bare"].append(_consume(kafka, count) / count * 1e6)
@@ -53,40 +50,6 @@ def main() -> None:
     print(f"                     {both / bare:6.2f} x the bare loop")
     print(f"wall, two processes  {wall:6.2f} us: {1e6 / wall:9,.0f} events/s")
     topics.delete(kafka, [spec.name for spec in PLACES.specs()])
-
-
-def fill(kafka: Mapping[str, Any], places: Places, count: int, scale: float) -> int:
-    """Write simulated events into fresh topics of the store; return how many."""
-    for spec in places.specs():
-        topics.recreate(kafka, spec)
-    sent = 0
-    config = dict(kafka) | {"compression.type": "zstd", "linger.ms": 50}
-    with Producer(config | {"partitioner": "murmur2_random"}) as producer:
-        for chunk in Plan(scale=scale, days=70).chunks():
-            for kind, key, value, headers in chunk.encode(0, min(len(chunk), count - sent), None):
-                while True:
-                    try:
-                        producer.produce(places.inputs[kind], value, key, headers=headers)
-                        break
-                    except BufferError:
-                        producer.poll(0.1)
-                sent += 1
-            if sent >= count:
-                break
-    return sent
-
-
-def forget_processed(kafka: Mapping[str, Any], places: Places) -> None:
-    """Let the processor begin anew: empty what it wrote, forget its offsets."""
-    for spec in places.specs():
-        if spec.name not in places.inputs:
-            topics.recreate(kafka, spec)
-    with AdminClient(dict(kafka)) as admin:
-        groups = [places.group(stage) for stage in ("first", "second")]
-        for future in admin.delete_consumer_groups(groups).values():
-            error = future.exception(30)
-            code = error.args[0].code() if error is not None else None  # type: ignore[attr-defined]
-            assert code in (None, KafkaError.GROUP_ID_NOT_FOUND), error
 
 
 def _consume(kafka: Mapping[str, Any], count: int) -> float:
@@ -115,22 +78,13 @@ def _process(kafka: Mapping[str, Any], count: int) -> dict[str, float]:
         def tell(done: int, there: int, lines: list[str]) -> None:
             assert not lines, lines
             if not done and not seen.get("first"):
-                starting.update(_spent(processor))
+                starting.update(cpu_seconds(processor))
                 starting["wall"] = time.monotonic()
 
         starting: dict[str, float] = {}
         processor.wait_for(events=count, timeout=900, tell=tell)
-        ended = _spent(processor) | {"wall": time.monotonic()}
+        ended = cpu_seconds(processor) | {"wall": time.monotonic()}
     return {name: ended[name] - starting[name] for name in ended}
-
-
-def _spent(processor: Supervisor) -> dict[str, float]:
-    """Return the CPU seconds of each process so far."""
-    found = {}
-    for stage, process in processor.processes.items():
-        times = psutil.Process(process.pid).cpu_times()
-        found[stage] = times.user + times.system
-    return found
 
 
 if __name__ == "__main__":
