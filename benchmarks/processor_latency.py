@@ -21,7 +21,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from _processing import PLACES, Sender, forget_processed, planned, wait_until, wait_until_ready
+from _processing import (
+    PLACES,
+    Sender,
+    cpu_seconds,
+    forget_processed,
+    planned,
+    wait_until,
+    wait_until_ready,
+)
 from confluent_kafka import OFFSET_END, TIMESTAMP_LOG_APPEND_TIME, Consumer, Message, TopicPartition
 
 from steamlab import topics
@@ -60,6 +68,7 @@ def main() -> None:
     with Supervisor(kafka, prefix=PLACES.prefix) as processor:
         wait_until_ready(kafka, PLACES)
         with Watch(kafka, count // EVERY) as watch:
+            began_s, before = time.monotonic(), cpu_seconds(processor)
             with Sender(kafka, PLACES, records, asked.rate) as sender:
                 wait_until(
                     lambda: _is_well(processor) and not sender.is_running,
@@ -67,7 +76,9 @@ def main() -> None:
                     asked.seconds * 2 + 30,
                 )
             wait_until(lambda: watch.is_complete, "each marker is in the metrics", 60)
-    report(watch, sender, asked)
+            took_s, after = time.monotonic() - began_s, cpu_seconds(processor)
+    busy = {stage: (after[stage] - before[stage]) / took_s for stage in after}
+    report(watch, sender, busy, asked)
     topics.delete(kafka, [spec.name for spec in PLACES.specs()])
 
 
@@ -180,7 +191,9 @@ class Watch:
         self._seen[region] = count
 
 
-def report(watch: Watch, sender: Sender, asked: argparse.Namespace) -> None:
+def report(
+    watch: Watch, sender: Sender, busy: Mapping[str, float], asked: argparse.Namespace
+) -> None:
     """Print what both took."""
     first_s = min(watch.appended_s.values()) + WARM_S
     chosen = [number for number, at_s in watch.appended_s.items() if at_s >= first_s]
@@ -197,6 +210,9 @@ def report(watch: Watch, sender: Sender, asked: argparse.Namespace) -> None:
         last = statistics.quantiles(took, n=100)[98]
         print(f"{name:34} {statistics.median(took):5.0f} ms {last:5.0f} ms {max(took):5.0f} ms")
     print(f"{'to reach':34} {REACH_MS[0]:5} ms {REACH_MS[1]:5} ms")
+    print(
+        ", ".join(f"the {stage} stage used {share:.0%} of a core" for stage, share in busy.items())
+    )
 
 
 if __name__ == "__main__":
