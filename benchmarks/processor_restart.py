@@ -3,7 +3,8 @@
 Run `python benchmarks/processor_restart.py`. Events keep coming while both processes are killed at
 once; the supervisor starts them again. From the kill on, it is noted for each stage when its new
 process is there, is a member of the group, has the partitions (the dead member's session must be
-over: 3 s), and when a read_committed consumer receives the first record made after the kill.
+over: 3 s), and when a read_committed consumer receives the first record made after the kill; and
+how much CPU the process has used by then, which a busy computer does not change by much.
 Beside it: how long a consumer that restores nothing waits for the partitions of its killed
 predecessor, with the same session timeout; and a process that only imports what a stage needs.
 All three alternate.
@@ -23,9 +24,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from _processing import PLACES, Sender, fill, forget_processed, planned, wait_until
+from _processing import PLACES, Sender, cpu_seconds, fill, forget_processed, planned, wait_until
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
@@ -55,6 +56,13 @@ STEPS = (
 )
 
 
+class Passed(NamedTuple):
+    """When a step was done: seconds from the kill, and of the new process's CPU."""
+
+    wall_s: float
+    cpu_s: float
+
+
 def main() -> None:
     """Print the seconds from the kill to each step, medians of all runs."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -67,7 +75,7 @@ def main() -> None:
     records = planned(asked.scale, days=180)
     count = fill(kafka, PLACES, islice(records, asked.events))
     forget_processed(kafka, PLACES)
-    took: defaultdict[str, list[Mapping[str, float]]] = defaultdict(list)
+    took: defaultdict[str, list[Mapping[str, Passed]]] = defaultdict(list)
     bare: list[float] = []
     imports: list[float] = []
     with Supervisor(kafka, prefix=PLACES.prefix) as processor, Bare(kafka) as member:
@@ -103,23 +111,22 @@ def live(processor: Supervisor, watch: Watch, seconds: float) -> None:
 
 def kill(
     processor: Supervisor, watch: Watch, timeout: float = 60
-) -> dict[str, Mapping[str, float]]:
+) -> dict[str, Mapping[str, Passed]]:
     """Kill both stages; return for each the seconds to each of STEPS."""
     watch.forget()
     dead = {stage: process.pid for stage, process in processor.processes.items()}
     began_s = time.time()
     for pid in dead.values():
         os.kill(pid, signal.SIGKILL)
-    found: dict[str, dict[str, float]] = {stage: {} for stage in STAGES}
+    found: dict[str, dict[str, Passed]] = {stage: {} for stage in STAGES}
     while any(len(steps) < len(STEPS) for steps in found.values()):
         for line in processor.look():
             print(line, file=sys.stderr)
+        seen, cpu_s = watch.look(began_s), cpu_seconds(processor)
         for stage, process in processor.processes.items():
             if process.pid != dead[stage]:
-                found[stage].setdefault(STEPS[0], time.time() - began_s)
-        for stage, steps in watch.look(began_s).items():
-            for step in steps:
-                found[stage].setdefault(step, time.time() - began_s)
+                for step in {STEPS[0], *seen[stage]} - found[stage].keys():
+                    found[stage][step] = Passed(time.time() - began_s, cpu_s[stage])
         assert time.time() < began_s + timeout, f"not within {timeout:g} s: {found}"
         time.sleep(0.02)
     assert {stage: 1 for stage in STAGES} == watch.members(), "one new member a stage"
@@ -239,7 +246,7 @@ class Bare:
 def report(
     count: int,
     asked: argparse.Namespace,
-    took: Mapping[str, list[Mapping[str, float]]],
+    took: Mapping[str, list[Mapping[str, Passed]]],
     bare: list[float],
     imports: list[float],
 ) -> None:
@@ -248,18 +255,21 @@ def report(
         f"state of {count:,} events, scale {asked.scale}, {asked.rate}/s meanwhile; SIGKILL of "
         f"both stages, median of {asked.runs}; load average {os.getloadavg()[0]:.1f}"
     )
-    print(f"{'seconds from the kill until':34} {'first':>7} {'second':>7}")
-    middle = {
-        stage: [statistics.median(run[step] for run in runs) for step in STEPS]
-        for stage, runs in took.items()
-    }
-    for place, step in enumerate(STEPS):
-        print(f"{step:34} {middle['first'][place]:7.2f} {middle['second'][place]:7.2f}")
+    middle: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    print(f"{'seconds from the kill until':34} {'first':>7} {'CPU':>6} {'second':>7} {'CPU':>6}")
+    for step in STEPS:
+        line = f"{step:34}"
+        for stage in STAGES:
+            passed = [run[step] for run in took[stage]]
+            wall_s, cpu_s = map(statistics.median, zip(*passed, strict=True))
+            middle[stage].append(wall_s)
+            line += f" {wall_s:7.2f} {cpu_s:6.2f}"
+        print(line)
     for stage, at_s in middle.items():
         steps = [end - begin for begin, end in zip([0.0, *at_s], at_s, strict=False)]
         longest = max(range(len(STEPS)), key=steps.__getitem__)
         print(f"longest in the {stage} stage: {steps[longest]:.2f} s until {STEPS[longest]}")
-    worst = max(run[STEPS[3]] for runs in took.values() for run in runs)
+    worst = max(run[STEPS[3]].wall_s for runs in took.values() for run in runs)
     print(f"slowest of all runs {worst:.2f} s; to reach: {REACH_S} s")
     print(f"a bare consumer has the partitions again after {statistics.median(bare):.2f} s")
     print(f"a process that only imports a stage ends after {statistics.median(imports):.2f} s")
