@@ -1,6 +1,7 @@
 """Workers that do what they must not: each is one well-known way to process events twice, or never.
 
-`STEAMLAB_WRONG` names the way of the first stage; the second is as it should be. Run by a supervisor in place of `steamlab.pipeline.worker`.
+`STEAMLAB_WRONG` names the way of the first stage; the second is as it should be. Run by a
+supervisor in place of `steamlab.pipeline.worker`.
 """
 
 from __future__ import annotations
