@@ -81,6 +81,7 @@ def _process(batches: list[list[Message]]) -> tuple[float, float]:
         middle = time.process_time()
         second.update(0, output.cells, output.clocks)
         assert second.changes()
+        second.closed()
         spent[0] += middle - begin
         spent[1] += time.process_time() - middle
     gc.enable()
