@@ -6,17 +6,31 @@ import json
 import random
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
+import msgspec
+import numpy as np
 import pytest
 
 from steamlab.events import Decoded
 from steamlab.metrics import read_file, read_lines
-from steamlab.processor import batch, cells, clocks, families, first_stage, pairs, recent
+from steamlab.processor import (
+    batch,
+    cells,
+    changelog,
+    clocks,
+    families,
+    first_stage,
+    pairs,
+    recent,
+    state,
+)
 from steamlab.processor.cells import Counts
 from steamlab.processor.changelog import Changelog
 from steamlab.processor.clocks import Clocks
 from steamlab.processor.first_stage import FirstStage
 from steamlab.processor.intake import Intake
+from steamlab.processor.state import FactsRecord, RecentRecord
 from steamlab.processor.sums import Cell, Sums
 from steamlab.settings import data_path
 from tests.processing import Both, oracle_of, plain, run
@@ -25,6 +39,7 @@ from tests.stream import add, buy, look, search, wish
 GOLDEN = read_file(str(data_path("golden/golden.jsonl"))).accepted
 DIRTY = read_file(str(data_path("golden/dirty.jsonl"))).accepted
 GRACE_MS = 300_000
+_KINDS = ("facts", "recent")
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 Scenario = Callable[[], bool]
@@ -40,6 +55,16 @@ def shuffled_and_restarted() -> bool:
         if oracle_of(GOLDEN) != seen:
             return False
     return True
+
+
+def one_by_one() -> bool:
+    """Take events one by one, and put records of state together two by two; restart after that."""
+    events = [*GOLDEN, *GOLDEN[::3]]
+    with mock.patch.object(changelog, "_TOGETHER", 2):
+        return all(
+            oracle_of(GOLDEN) == plain(run(events, batch=1, restart_at=number))
+            for number in (3, 11, 14, 18, len(events) - 1)
+        )
 
 
 def topic_after_topic() -> bool:
@@ -134,6 +159,25 @@ def applied_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch.Batch, "_is_in_time", lambda self, family, time, met: time == time)
 
 
+def merged(kind: str, **lost: Any) -> Patch:
+    """Lose a field when records are put together."""
+    right = changelog._MERGE[kind]  # noqa: SLF001 - what is wrapped
+    form: Any = {"facts": FactsRecord, "recent": RecentRecord}[kind]
+
+    def merge(values: Any) -> tuple[bytes, int]:
+        value, rows = right(values)
+        record = msgspec.structs.replace(msgspec.msgpack.decode(value, type=form), **lost)
+        return msgspec.msgpack.encode(record), rows
+
+    return patch(changelog, "_MERGE", changelog._MERGE | {kind: merge})  # noqa: SLF001
+
+
+def unnumbered(names: Any, column: Any) -> Any:
+    """Number names from 0 in each record, whatever others have."""
+    names.update(dict.fromkeys(column, 0))
+    return np.arange(len(column))
+
+
 def early(*, is_carried: bool) -> Patch:
     """Delete records of facts a month too early; what lives is carried on, or lost."""
 
@@ -224,6 +268,19 @@ WRONG: dict[str, tuple[Scenario, Patch]] = {
         ),
     ),
     "old records are deleted while pairs live": (three_weeks, early(is_carried=False)),
+    "records are put together without carts": (one_by_one, merged("facts", carts=[])),
+    "records are put together without identities": (
+        one_by_one,
+        merged("recent", identities=[], marks=b""),
+    ),
+    "records are put together without their newest": (
+        one_by_one,
+        patch(changelog, "_MERGE", {kind: lambda values: (values[0], 1) for kind in _KINDS}),
+    ),
+    "users are mixed up when records are put together": (
+        one_by_one,
+        patch(state, "to_codes", unnumbered),
+    ),
     "what is closed is not restored": (three_weeks, patch(Sums, "restore", lambda *_: None)),
 }
 

@@ -90,3 +90,19 @@ def test_a_cart_falls_silent_while_others_shop() -> None:
     both.process(accepted(look("12:00:00.001", "u2")))
     record = both.found[closed]
     assert record and (1, 1) == (record["numerator"], record["denominator"])
+
+
+def test_small_batches_leave_few_records() -> None:
+    """Of a thousand batches of one event each there are a few records to read after a restart."""
+    first, log = FirstStage(), dict[str, bytes | None]()
+    for number in range(1000):
+        stamp = f"{10 + number // 100}:{number // 2 % 50:02}:{number % 2:02}"
+        output = first.process_decoded(accepted(look(stamp, f"u{number % 7}", f"g{number}")))
+        log |= output.changelog
+    kept = [name for name, value in log.items() if value is not None]
+    # Below 8 of each tier: 1000 is 1750 in base 8, for facts and for recent things; and the clock.
+    assert 2 * (1 + 7 + 5 + 0) + 1 == len(kept)
+    again = FirstStage()
+    again.restore({name: value for name, value in log.items() if value is not None}, {})
+    repeated = accepted(look("10:00:00", "u0", "g0"), look("19:49:01", "u5", "g999"))
+    assert 2 == again.process_decoded(repeated).duplicates

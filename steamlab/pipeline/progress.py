@@ -13,6 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     OffsetSpec,
 )
 
+from steamlab.errors import BrokerError
 from steamlab.pipeline.places import PARTITIONS, Places
 from steamlab.processor.chapters import CHAPTERS
 
@@ -50,7 +51,10 @@ class Progress:
         self._second.close()
 
     def events(self) -> tuple[int, int]:
-        """Return how many events the first stage has committed, and how many there are."""
+        """Return how many events the first stage has committed, and how many there are.
+
+        Raises `BrokerError` where Kafka does not come back within half a minute.
+        """
         committed = self._committed(self._first, self._inputs)
         begins = self._offsets(self._inputs, _EARLIEST)
         ends = self._offsets(self._inputs, _LATEST)
@@ -73,9 +77,12 @@ class Progress:
                     (each.topic, each.partition): int(future.result(_TIMEOUT_S).offset)
                     for each, future in futures.items()
                 }
-            except KafkaException:
+            except (KafkaException, TimeoutError) as error:
                 if time.monotonic() > deadline:
-                    raise
+                    raise BrokerError(
+                        f"Kafka has not answered for {_LEADERS_S:g} s.",
+                        repair="Run `steamlab up`, then this again: it goes on where it was.",
+                    ) from error
                 time.sleep(0.1)
 
     @staticmethod

@@ -1,13 +1,14 @@
 """State as records: the facts of each batch, to be written with its output and put back after it.
 
 Two records a batch: `recent|N` holds what is needed for a day, `facts|N` what is needed for longer;
-beside them `clock`. A record is deleted when all in it is forgotten. Pairs that live on take their
-facts along into a newer record.
+beside them `clock`. Eight small records of a kind become one, again and again, so that a restart
+reads few, however small the batches were. A record is deleted when all in it is forgotten. Pairs
+that live on take their facts along into a newer record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,46 +20,28 @@ from steamlab.processor.cells import Names
 from steamlab.processor.facts import CartFact, Columns
 from steamlab.processor.intake import Identity
 from steamlab.processor.pairs import GAME_BITS
+from steamlab.processor.state import FactsRecord, RecentRecord, merge_facts, merge_recent
 
-__all__ = ["Changelog", "Clock", "FactsRecord", "RecentRecord"]
+__all__ = ["Changelog"]
 
 _MASK = (1 << GAME_BITS) - 1
+_TOGETHER = 8  # so many small records of about a size become one
+_SMALL = 4_000  # rows; larger records stay as they are
+_MERGE = {"facts": merge_facts, "recent": merge_recent}
 CartRow = tuple[int, CartFact]
-
-
-class FactsRecord(Struct):
-    """Facts of pairs and carts; users and games are places in the lists of names."""
-
-    users: list[str]
-    games: list[str]
-    pair_user: bytes
-    pair_game: bytes
-    pair_fact: bytes
-    carts: list[tuple[int, int, list[int]]]
-
-
-class RecentRecord(Struct):
-    """The rows of `Recent` (user, time, kind, game); the identities of events, and their marks."""
-
-    users: list[str]
-    games: list[str]
-    rows: bytes
-    identities: list[Any]
-    marks: bytes
-    newest_ms: int
-
-
-class Clock(Struct):
-    """The newest time of each topic, and of the last sweep."""
-
-    topics: dict[str, int]
-    swept_ms: int
 
 
 class _Chunk(Struct):
     newest_ms: int
     pair: Any
     fact: Any
+
+
+class _Small(Struct):
+    """A record that may still be put together with others; of tier n are 8 ** n batches."""
+
+    tier: int
+    value: bytes
 
 
 class Changelog:
@@ -69,8 +52,11 @@ class Changelog:
         self._number = 0
         self._facts: dict[int, _Chunk] = {}
         self._recent: dict[int, int] = {}
+        self._small: dict[str, dict[int, _Small]] = {kind: {} for kind in _MERGE}
 
-    def facts(self, pair: Columns, fact: Columns, carts: Iterable[CartRow]) -> dict[str, bytes]:
+    def facts(
+        self, pair: Columns, fact: Columns, carts: Iterable[CartRow]
+    ) -> dict[str, bytes | None]:
         """Record facts of pairs and carts."""
         if not len(pair):
             return {}
@@ -87,11 +73,11 @@ class Changelog:
         record = FactsRecord(users, names, user.tobytes(), game.tobytes(), fact.tobytes(), rows)
         number = self._next()
         self._facts[number] = _Chunk(int(np.max(fact)) >> 3, pair, fact)
-        return {f"facts|{number}": msgspec.msgpack.encode(record)}
+        return self._with_merged("facts", number, len(fact), msgspec.msgpack.encode(record))
 
     def recent(
         self, rows: Columns, identities: Mapping[Identity, int], newest_ms: int
-    ) -> dict[str, bytes]:
+    ) -> dict[str, bytes | None]:
         """Record recent rows and identities."""
         users, user = self._named(rows[0], self._users())
         games, game = self._named(rows[3], list(self._games))
@@ -100,7 +86,36 @@ class Changelog:
         self._recent[number] = newest_ms
         marks = np.fromiter(identities.values(), np.int64, len(identities)).tobytes()
         record = RecentRecord(users, games, coded.tobytes(), list(identities), marks, newest_ms)
-        return {f"recent|{number}": msgspec.msgpack.encode(record)}
+        return self._with_merged("recent", number, rows.shape[1], msgspec.msgpack.encode(record))
+
+    def _with_merged(
+        self, kind: str, number: int, rows: int, value: bytes
+    ) -> dict[str, bytes | None]:
+        """Return a new record, or what it becomes together with earlier ones; those are deleted."""
+        small, found, tier = self._small[kind], dict[str, bytes | None](), 0
+        while rows < _SMALL:
+            small[number] = _Small(tier, value)
+            alike = [each for each, record in small.items() if record.tier == tier]
+            if len(alike) < _TOGETHER:
+                break
+            value, rows = _MERGE[kind]([small.pop(each).value for each in alike])
+            number, tier = self._join(kind, alike), tier + 1
+            found |= {f"{kind}|{each}": None for each in alike}
+        return found | {f"{kind}|{number}": value}
+
+    def _join(self, kind: str, numbers: Sequence[int]) -> int:
+        """Let one record stand for several; return its number."""
+        number = self._next()
+        if kind == "recent":
+            self._recent[number] = max(self._recent.pop(each) for each in numbers)
+        else:
+            chunks = [self._facts.pop(each) for each in numbers]
+            self._facts[number] = _Chunk(
+                max(chunk.newest_ms for chunk in chunks),
+                np.concatenate([chunk.pair for chunk in chunks]),
+                np.concatenate([chunk.fact for chunk in chunks]),
+            )
+        return number
 
     def forget(
         self, *, recent_ms: int, facts_ms: int, living: dict[int, Any]
@@ -109,28 +124,45 @@ class Changelog:
         records: dict[str, bytes | None] = {}
         for number in [n for n, newest in self._recent.items() if newest < recent_ms]:
             del self._recent[number]
+            self._small["recent"].pop(number, None)
             records[f"recent|{number}"] = None
         old = [n for n, chunk in self._facts.items() if chunk.newest_ms < facts_ms]
+        chunks = [self._facts.pop(number) for number in old]
         for number in old:
-            chunk = self._facts.pop(number)
+            self._small["facts"].pop(number, None)
             records[f"facts|{number}"] = None
-            # A user's number may be somebody else's by now, so the fact itself is looked for.
-            each = zip(chunk.pair.tolist(), chunk.fact.tolist(), strict=True)
-            is_alive = np.array([fact in living.get(pair, ()) for pair, fact in each], bool)
-            records |= self.facts(chunk.pair[is_alive], chunk.fact[is_alive], ())
+        for pair, fact in self._living(chunks, living):
+            records |= self.facts(pair, fact, ())
         return records
 
-    def note_facts(self, key: str, pair: Columns, fact: Columns) -> None:
+    @staticmethod
+    def _living(
+        chunks: Iterable[_Chunk], living: dict[int, Any]
+    ) -> Iterator[tuple[Columns, Columns]]:
+        """Yield what is still known of the chunks' facts.
+
+        A user's number may be somebody else's by now, so the fact itself is looked for.
+        """
+        for chunk in chunks:
+            each = zip(chunk.pair.tolist(), chunk.fact.tolist(), strict=True)
+            is_alive = np.array([fact in living.get(pair, ()) for pair, fact in each], bool)
+            yield chunk.pair[is_alive], chunk.fact[is_alive]
+
+    def note_facts(self, key: str, value: bytes, pair: Columns, fact: Columns) -> None:
         """Take note of a record of facts that was read back."""
-        self._facts[self._noted(key)] = _Chunk(int(np.max(fact)) >> 3, pair, fact)
+        number = self._noted(key, value, len(fact))
+        self._facts[number] = _Chunk(int(np.max(fact)) >> 3, pair, fact)
 
-    def note_recent(self, key: str, newest_ms: int) -> None:
+    def note_recent(self, key: str, value: bytes, rows: int, newest_ms: int) -> None:
         """Take note of a recent record that was read back."""
-        self._recent[self._noted(key)] = newest_ms
+        self._recent[self._noted(key, value, rows)] = newest_ms
 
-    def _noted(self, key: str) -> int:
-        number = int(key.partition("|")[2])
+    def _noted(self, key: str, value: bytes, rows: int) -> int:
+        kind, _, name = key.partition("|")
+        number = int(name)
         self._number = max(self._number, number)
+        if rows < _SMALL:  # of which tier it was is not known, and does not matter
+            self._small[kind][number] = _Small(0, value)
         return number
 
     def _next(self) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 from steamlab.events import Decoded
 from steamlab.processor.batch import Batch
 from steamlab.processor.cells import Cells, Counts, Names, to_codes
-from steamlab.processor.changelog import Changelog, Clock, FactsRecord, RecentRecord
+from steamlab.processor.changelog import Changelog
 from steamlab.processor.facts import FORGOTTEN
 from steamlab.processor.families import (
     ALL_TOPICS,
@@ -34,6 +34,7 @@ from steamlab.processor.intake import Admitted, Intake, Refusal
 from steamlab.processor.messages import Message, decode_all
 from steamlab.processor.pairs import GAME_BITS, Carts, Pairs
 from steamlab.processor.recent import Recent
+from steamlab.processor.state import Clock, FactsRecord, RecentRecord
 from steamlab.processor.users import Users
 
 __all__ = ["FirstStage", "Message", "Output"]
@@ -164,15 +165,16 @@ class FirstStage:
         for _, key in sorted(numbered):
             value = changelog[key]
             if value is not None and key.startswith("facts"):
-                self._restore_facts(key, msgspec.msgpack.decode(value, type=FactsRecord))
+                self._restore_facts(key, value)
             elif value is not None:
-                self._restore_recent(key, msgspec.msgpack.decode(value, type=RecentRecord))
+                self._restore_recent(key, value)
         self._forget()
         self.cells.counts = {
             key: dict(each) for key, each in cells.items() if not self._is_final(*key)
         }
 
-    def _restore_facts(self, key: str, record: FactsRecord) -> None:
+    def _restore_facts(self, key: str, value: bytes) -> None:
+        record = msgspec.msgpack.decode(value, type=FactsRecord)
         users, games = to_codes(self._users, record.users), to_codes(self._games, record.games)
         user = users[np.frombuffer(record.pair_user, np.int64)]
         fact = np.frombuffer(record.pair_fact, np.int64)
@@ -183,9 +185,10 @@ class FirstStage:
             (int(users[who]), (when, tuple(games[what].tolist())))
             for who, when, what in record.carts
         )
-        self._changelog.note_facts(key, pair, fact)
+        self._changelog.note_facts(key, value, pair, fact)
 
-    def _restore_recent(self, key: str, record: RecentRecord) -> None:
+    def _restore_recent(self, key: str, value: bytes) -> None:
+        record = msgspec.msgpack.decode(value, type=RecentRecord)
         users, games = to_codes(self._users, record.users), to_codes(self._games, record.games)
         rows = np.frombuffer(record.rows, np.int64).reshape(4, -1).copy()
         rows[0], rows[3] = users[rows[0]], games[rows[3]]
@@ -193,4 +196,4 @@ class FirstStage:
         self._recent.put(rows)
         marks = np.frombuffer(record.marks, np.int64).tolist()
         self._intake.remember(zip(record.identities, marks, strict=True))
-        self._changelog.note_recent(key, record.newest_ms)
+        self._changelog.note_recent(key, value, rows.shape[1], record.newest_ms)
