@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import threading
 import time
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from steamlab import frames, topics
 from steamlab.errors import DeadlineError
-from steamlab.groups import delete_group, look_at
+from steamlab.groups import look_at
 
 if TYPE_CHECKING:
     from steamlab.lesson import Lesson
@@ -115,17 +115,29 @@ def dealt(
 def _deal(
     lesson: Lesson, names: list[str], members: Sequence[str], assignor: str, timeout: float
 ) -> Mapping[str, Iterable[tuple[str, int]]]:
-    group, deadline = f"{lesson.prefix}.check.{assignor}", time.monotonic() + timeout
-    delete_group(lesson.kafka, group)
+    """Try again with a new group where one does not settle soon: members may be slow to meet."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        until = min(deadline, time.monotonic() + timeout / 4)
+        found = _deal_once(lesson, names, members, assignor, until)
+        if found is not None:
+            return found
+    raise DeadlineError(
+        f"The check's group of {len(members)} members did not settle in {timeout:g} s.",
+        repair="Run the check again when the computer is less busy.",
+    )
+
+
+def _deal_once(
+    lesson: Lesson, names: list[str], members: Sequence[str], assignor: str, deadline: float
+) -> Mapping[str, Iterable[tuple[str, int]]] | None:
+    group = f"{lesson.prefix}.check.{assignor}.{uuid.uuid4().hex[:8]}"
     # Nobody polls any more while they leave: the broker must not wait for them for minutes.
     brief = {"session.timeout.ms": 6000, "max.poll.interval.ms": 6000, "heartbeat.interval.ms": 200}
     config = brief | {"group.id": group, "partition.assignment.strategy": assignor}
     wanted = {(name, p) for name in names for p in topics.offsets(lesson.kafka, name)["partition"]}
-    with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(len(members)))
-        consumers = [Consumer(lesson.kafka | config | {"client.id": name}) for name in members]
-        # All at once: one by one, each would wait for a rebalance that the others hold up.
-        stack.callback(lambda: list(pool.map(Consumer.close, consumers)))
+    consumers = [Consumer(lesson.kafka | config | {"client.id": name}) for name in members]
+    try:
         for consumer in consumers:
             consumer.subscribe(names)
         while time.monotonic() < deadline:
@@ -135,10 +147,22 @@ def _deal(
             if seen.state == "stable" and len(seen.members) == len(members):
                 if set().union(*seen.members.values()) == wanted:
                     return seen.members
-    raise DeadlineError(
-        f"The check's group of {len(members)} members did not settle in {timeout:g} s.",
-        repair="Run the check again when the computer is less busy.",
-    )
+        return None
+    finally:
+        _close(consumers)
+
+
+def _close(consumers: Iterable[Consumer], timeout: float = 10) -> None:
+    """Close members all at once: one by one, each would wait for a rebalance of the others.
+
+    Who does not come to an end in time does so in the background.
+    """
+    deadline = time.monotonic() + timeout
+    closing = [threading.Thread(target=each.close, daemon=True) for each in consumers]
+    for thread in closing:
+        thread.start()
+    for thread in closing:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def some_orders(count: int, *, seed: int = SEED) -> list[dict[str, Any]]:
