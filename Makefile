@@ -3,7 +3,7 @@
 .PHONY: help setup lab check test soak notebooks sync bench down clean
 PY := .venv/bin/python
 ARGS ?=
-WORKERS ?= 5
+WORKERS ?= 4
 
 # nbval needs one worker a notebook; the store's clock runs faster than a learner's.
 # Lessons wait most of their time, so there are more workers than two cores.

@@ -137,6 +137,8 @@ class LabPage:
         """Wait until a JavaScript condition over `figures` and `text` of a cell holds."""
         self.page.wait_for_function(
             f"([number, arg]) => {{ const cell = document.querySelectorAll('{CELLS}')[number];"
+            # what is out of sight JupyterLab may not have drawn
+            " cell.scrollIntoView({block: 'nearest'});"
             f" const figures = ({_FIGURES})(cell), text = cell.innerText;"
             f" return {condition}; }}",
             arg=[number, more],

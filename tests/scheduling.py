@@ -12,9 +12,9 @@ _OF_LESSON = re.compile(r"\[(\d\d)_\w+\]$")  # tests/test_rerun.py::…[05_consu
 
 # what takes longest comes first; what is not named here takes seconds
 _LONG = (
+    "tests/test_browser.py",
     "tests/test_pipeline_kills.py",
     "tests/test_pipeline_sharing.py",
-    "tests/test_browser.py",
     "tests/test_exercises.py ",
     "tests/test_rerun.py ",
     "tests/test_board_browser.py",
