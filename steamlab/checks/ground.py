@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+import json
+import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -99,7 +102,7 @@ def dealt(
     """Start a real group, and return what the broker says each member has; once a process.
 
     All members subscribe to all topics, of so many partitions. What they are called is their
-    `client.id`; they live in this process.
+    `client.id`; they live in a process of their own.
     """
     asked = (lesson.prefix, *partitions.items(), *members, assignor)
     if asked not in _dealt:
@@ -132,37 +135,22 @@ def _deal_once(
     lesson: Lesson, names: list[str], members: Sequence[str], assignor: str, deadline: float
 ) -> Mapping[str, Iterable[tuple[str, int]]] | None:
     group = f"{lesson.prefix}.check.{assignor}.{uuid.uuid4().hex[:8]}"
-    # Nobody polls any more while they leave: the broker must not wait for them for minutes.
-    brief = {"session.timeout.ms": 6000, "max.poll.interval.ms": 6000, "heartbeat.interval.ms": 200}
-    config = brief | {"group.id": group, "partition.assignment.strategy": assignor}
     wanted = {(name, p) for name in names for p in topics.offsets(lesson.kafka, name)["partition"]}
-    consumers = [Consumer(lesson.kafka | config | {"client.id": name}) for name in members]
+    asked = {"bootstrap": lesson.kafka["bootstrap.servers"], "group": group, "topics": names}
+    asked |= {"assignor": assignor, "members": list(members), "parent": os.getpid()}
+    command = [sys.executable, "-m", "steamlab.crowd", json.dumps(asked)]
+    crowd = subprocess.Popen(command)  # noqa: S603 - our own module
     try:
-        for consumer in consumers:
-            consumer.subscribe(names)
         while time.monotonic() < deadline:
-            for consumer in consumers:
-                consumer.poll(0.01)
             seen = look_at(lesson.kafka, group)
             if seen.state == "stable" and len(seen.members) == len(members):
                 if set().union(*seen.members.values()) == wanted:
                     return seen.members
+            time.sleep(0.05)
         return None
     finally:
-        _close(consumers)
-
-
-def _close(consumers: Iterable[Consumer], timeout: float = 10) -> None:
-    """Close members all at once: one by one, each would wait for a rebalance of the others.
-
-    Who does not come to an end in time does so in the background.
-    """
-    deadline = time.monotonic() + timeout
-    closing = [threading.Thread(target=each.close, daemon=True) for each in consumers]
-    for thread in closing:
-        thread.start()
-    for thread in closing:
-        thread.join(max(0.0, deadline - time.monotonic()))
+        crowd.kill()
+        crowd.wait()
 
 
 def some_orders(count: int, *, seed: int = SEED) -> list[dict[str, Any]]:
