@@ -15,7 +15,6 @@ from confluent_kafka import Producer
 from jupyter_client.blocking.client import BlockingKernelClient
 from labdriver import CELLS, LabPage, browser, jupyter_lab
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import TimeoutError
 
 from steamlab.launch.workspace import make_workspace
 
@@ -148,25 +147,13 @@ def test_the_stop_button_works_while_a_cell_waits(chart: LabPage) -> None:
     assert 0 == threads()
 
 
-def reload_until_back(chart: LabPage) -> None:
-    """Load the page again, as often as twice, until the chart moves in it with all it had.
-
-    On a busy computer JupyterLab may not get the widgets from the kernel the first time.
-    """
-    chart.reload()
-    try:
-        chart.wait_for(CHART, f"{MOVING} && {HAS_ORDER}", timeout_ms=60_000)
-    except TimeoutError:
-        chart.reload()
-        chart.wait_for(CHART, f"{MOVING} && {HAS_ORDER}")
-
-
 def test_a_page_reload_keeps_it(chart: LabPage, kafka: dict[str, Any]) -> None:
     """The chart is back with all that was in it, goes on, and can be stopped."""
     order(kafka)
     chart.wait_for(CHART, HAS_ORDER)
     before = seen(chart)
-    reload_until_back(chart)
+    chart.reload()
+    chart.wait_for(CHART, f"{MOVING} && {HAS_ORDER}")
     # JupyterLab may build a restored output twice; in between its text is gone.
     seen_now = "Number((text.match(/(\\d+) of 400/) || [0, 0])[1])"
     chart.wait_for(CHART, f"{seen_now} > arg.before + 3", before=before)
