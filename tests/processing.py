@@ -128,7 +128,9 @@ class Both:
         for place, cells in enumerate(self.partials):
             self.second.update(place, dict(cells), self.clocks[place])
 
-    def process(self, batch: Sequence[Message | Decoded]) -> dict[str, Record | None]:
+    def process(
+        self, batch: Sequence[Message | Decoded], *, is_behind: bool = False
+    ) -> dict[str, Record | None]:
         """Process a batch, each partition its own users, and return what changed."""
         for place, first in enumerate(self.firsts):
             own = [each for each in batch if _number(each) % len(self.firsts) == place]
@@ -141,11 +143,11 @@ class Both:
             _write(self.partials[place], output.cells)
             self.clocks[place] = output.clocks
             self.second.update(place, output.cells, output.clocks)
-        return self.publish()
+        return self.publish(is_behind=is_behind)
 
-    def publish(self) -> dict[str, Record | None]:
+    def publish(self, *, is_behind: bool = False) -> dict[str, Record | None]:
         """Let the second stage publish what changed, and let go what it has closed."""
-        changed = self.second.changes()
+        changed = self.second.changes(is_behind=is_behind)
         gone, closed = self.second.closed()
         for place, name, bucket in gone:
             self.partials[place].pop((name, bucket), None)
@@ -175,14 +177,17 @@ def run(
     partitions: int = 1,
     grace_ms: int = GRACE_MS,
     restart_at: int = -1,
+    is_behind: bool = False,
 ) -> dict[str, Record | None]:
     """Run both stages, and return the last record of each key.
 
-    Before batch number `restart_at` all first stages are replaced by restored ones.
+    Before batch number `restart_at` all stages are replaced by restored ones. Who `is_behind` comes
+    to publish everything at the very end.
     """
     both = Both(partitions=partitions, grace_ms=grace_ms)
     for number, begin in enumerate(range(0, len(messages), batch)):
         if number == restart_at:
             both.restart()
-        both.process(messages[begin : begin + batch])
+        both.process(messages[begin : begin + batch], is_behind=is_behind)
+    both.publish()
     return both.found

@@ -46,7 +46,7 @@ def test_many_at_once_mean_what_each_means_alone(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever stands beside a record, clean or hostile, does not change its verdict."""
-    monkeypatch.setattr(messages, "_AT_ONCE", at_once)
+    monkeypatch.setattr(messages, "AT_ONCE", at_once)
     alone = [
         decode(value, key=key, topic=topic, headers=headers, arrived_ms=arrived_ms)
         for topic, key, value, headers, arrived_ms in CORPUS

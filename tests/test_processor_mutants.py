@@ -30,11 +30,12 @@ from steamlab.processor.changelog import Changelog
 from steamlab.processor.clocks import Clocks
 from steamlab.processor.first_stage import FirstStage
 from steamlab.processor.intake import Intake
+from steamlab.processor.second_stage import SecondStage
 from steamlab.processor.state import FactsRecord, RecentRecord
 from steamlab.processor.sums import Cell, Sums
 from steamlab.settings import data_path
 from tests.processing import Both, oracle_of, plain, run
-from tests.stream import add, buy, look, search, wish
+from tests.stream import add, buy, look, pull, search, wish
 
 GOLDEN = read_file(str(data_path("golden/golden.jsonl"))).accepted
 DIRTY = read_file(str(data_path("golden/dirty.jsonl"))).accepted
@@ -111,6 +112,38 @@ def told_twice() -> bool:
     for begin in range(0, len(GOLDEN), 3):
         both.process(GOLDEN[begin : begin + 3])
     return oracle_of(GOLDEN) == plain(both.found)
+
+
+def always_behind() -> bool:
+    """Publish what may still change at the very end, with a restart in between or without one."""
+    for grace_ms in (GRACE_MS, 3_600_000):
+        seen = run(GOLDEN, batch=2, grace_ms=grace_ms)
+        for place in (-1, 4, 9):
+            if seen != run(GOLDEN, batch=2, grace_ms=grace_ms, restart_at=place, is_behind=True):
+                return False
+    return True
+
+
+def carts_backwards() -> bool:
+    """Empty a cart before it is filled, as it arrives, and restart before the next."""
+    events = [add("10:00:00"), pull("10:10:00"), add("10:20:00")]
+    filled, *rest = read_lines([json.dumps(event).encode() for event in events]).accepted
+    arrived = [rest[0], filled, rest[1]]
+    return oracle_of(arrived) == plain(run(arrived, batch=1, restart_at=2))
+
+
+def one_window_at_a_time() -> bool:
+    """Who is behind makes of each metric the newest window only, and later each of the others."""
+    both = Both()
+    views = read_lines(
+        [json.dumps(look(f"10:{minute:02}:00", "u1")).encode() for minute in range(10)]
+    ).accepted
+    behind = both.process(views, is_behind=True)
+    then = both.publish()
+    trends = [
+        [name for name in found if name.startswith("trending_games|")] for found in (behind, then)
+    ]
+    return [1, 9] == list(map(len, trends)) and both.found == run(views, batch=10)
 
 
 def three_weeks() -> bool:
@@ -225,9 +258,17 @@ WRONG: dict[str, tuple[Scenario, Patch]] = {
         shuffled_and_restarted,
         patch(FirstStage, "restore", lambda *_: None),
     ),
-    "facts of pairs and carts are not restored": (
+    "facts of pairs are not restored": (
         shuffled_and_restarted,
-        patch(FirstStage, "_restore_facts", lambda *_: None),
+        patch(pairs.Pairs, "put", lambda *_: None),
+    ),
+    "facts of carts are not restored": (
+        shuffled_and_restarted,
+        patch(pairs.Carts, "put", lambda *_: None),
+    ),
+    "facts of carts are restored in any order": (
+        carts_backwards,
+        patch(pairs.Carts, "sort", lambda *_: None),
     ),
     "recent facts are not restored": (
         shuffled_and_restarted,
@@ -280,6 +321,18 @@ WRONG: dict[str, tuple[Scenario, Patch]] = {
     "users are mixed up when records are put together": (
         one_by_one,
         patch(state, "to_codes", unnumbered),
+    ),
+    "what is postponed is lost": (
+        always_behind,
+        patch(
+            SecondStage,
+            "_due",
+            lambda self, _, stale, *, is_behind: [] if is_behind else sorted(stale),
+        ),
+    ),
+    "who is behind publishes all at once": (
+        one_window_at_a_time,
+        patch(SecondStage, "_due", lambda self, _, stale, *, is_behind: sorted(stale)),
     ),
     "what is closed is not restored": (three_weeks, patch(Sums, "restore", lambda *_: None)),
 }

@@ -26,6 +26,7 @@ __all__ = [
     "closed_key",
     "closed_value",
     "partials",
+    "read_clock",
     "read_closed",
     "read_counts",
     "read_key",
@@ -49,6 +50,7 @@ class _Closed(Struct, frozen=True):
 
 _encode = msgspec.json.Encoder().encode
 _read_pairs = msgspec.json.Decoder(_Pairs).decode
+_read_clock = msgspec.json.Decoder(Clock).decode
 _read_closed = msgspec.json.Decoder(_Closed).decode
 
 
@@ -100,6 +102,11 @@ def closed_value(closed: Closed) -> bytes:
 def read_counts(value: bytes) -> Counts:
     """Decode a cell."""
     return dict(_read_pairs(value))
+
+
+def read_clock(value: bytes) -> Clock:
+    """Decode how far an input partition is."""
+    return _read_clock(value)
 
 
 def read_closed(value: bytes) -> Closed:

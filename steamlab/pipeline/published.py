@@ -13,21 +13,34 @@ from steamlab.pipeline.places import Places
 from steamlab.processor.records import Record
 from steamlab.topics import METRICS_TOPIC
 
-__all__ = ["in_order", "read_published"]
+__all__ = ["in_order", "read_open", "read_published"]
 
 _read = msgspec.json.Decoder(dict[str, Any]).decode
+_FINAL = b'"final":true}'  # the last field, as the second stage writes it
 _PLACE = {metric.name: place for place, metric in enumerate(METRICS)}
 
 
 def read_published(kafka: Mapping[str, Any], places: Places) -> dict[str, Record]:
     """Return what is published by now, by key, as far as it is committed."""
-    found: dict[str, Record] = {}
+    return {name: _read(value) for name, value in _newest(kafka, places).items()}
+
+
+def read_open(kafka: Mapping[str, Any], places: Places) -> dict[str, Record | None]:
+    """Return what is published by now, by key; None stands for a record that is final."""
+    return {
+        name: None if value.endswith(_FINAL) else _read(value)
+        for name, value in _newest(kafka, places).items()
+    }
+
+
+def _newest(kafka: Mapping[str, Any], places: Places) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
     for message in read_log(kafka, places.metrics, range(METRICS_TOPIC.partitions)):
         name, value = bytes(message.key() or b"").decode(), message.value()
         if value is None:
             found.pop(name, None)
         else:
-            found[name] = _read(value)
+            found[name] = value
     return found
 
 

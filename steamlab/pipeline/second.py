@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 from confluent_kafka import Message, TopicPartition
@@ -12,25 +13,23 @@ from confluent_kafka import Message, TopicPartition
 from steamlab.pipeline import partials
 from steamlab.pipeline.crashes import crash_at
 from steamlab.pipeline.logs import read_log
+from steamlab.pipeline.past import CellsOf, Past
 from steamlab.pipeline.places import PARTITIONS, Places
-from steamlab.pipeline.published import read_published
+from steamlab.pipeline.published import read_open
 from steamlab.pipeline.stage import Stage
 from steamlab.pipeline.transactions import Write
-from steamlab.processor.cells import Counts
 from steamlab.processor.chapters import CHAPTERS
 from steamlab.processor.families import GRACE_MS
 from steamlab.processor.records import Record
 from steamlab.processor.second_stage import SecondStage
-from steamlab.processor.sums import Closed
 
 __all__ = ["Second"]
 
-_Cells: TypeAlias = dict[tuple[str, int], Counts]
-
-_BUSY = 2_000  # records a batch
+_MANY = 2_000  # records: who takes so many at once is behind
+_PAUSE_S = 0.005  # after the records of a transaction
+_POSTPONED_S = 2.0
 
 _encode = msgspec.json.Encoder().encode
-_read_clock = msgspec.json.Decoder(partials.Clock).decode
 
 
 class _Chapter:
@@ -42,31 +41,20 @@ class _Chapter:
             partitions=PARTITIONS, grace_ms=grace_ms, chapters=[CHAPTERS[number]]
         )
         self._is_changed = False
-        self._cells: defaultdict[int, _Cells] = defaultdict(dict)
+        self._cells: defaultdict[int, CellsOf] = defaultdict(dict)
 
-    def restore(self, log: Iterable[Message], published: Mapping[str, Record]) -> int:
-        """Become what the log says, all of it; return where to read on."""
-        told: defaultdict[int, _Cells] = defaultdict(dict)
-        clocks: dict[int, partials.Clock] = {}
-        closed: dict[str, Closed] = {}
-        following = 0
-        for message in log:
-            following = (message.offset() or 0) + 1
-            partition, family, bucket = partials.read_key(bytes(message.key() or b""))
-            value: Any = message.value()
-            if partition is None:
-                closed[family] = partials.read_closed(value)
-            elif bucket is None:
-                clocks[partition] = _read_clock(value)
-                told[partition] |= self._cells.pop(partition, {})
-            elif value is not None:
-                self._cells[partition][family, bucket] = partials.read_counts(value)
-            else:
-                told[partition].pop((family, bucket), None)
-        self.stage.restore(closed, published)
-        for partition, clock in clocks.items():
-            self._update(partition, told[partition], clock)
-        return following
+    @property
+    def has_postponed(self) -> bool:
+        """Whether something is not published yet, for more was to come."""
+        return self.stage.has_postponed
+
+    def restore(self, past: Past, published: Mapping[str, Record | None]) -> None:
+        """Become what the log and the published records say."""
+        self.stage.restore(past.closed(), published)
+        for partition, clock, cells in past.told():
+            self._update(partition, cells, clock)
+        for partition, cells in past.untold():
+            self._cells[partition] = cells
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """Take a record of the first stage; what this stage wrote itself it knows."""
@@ -74,20 +62,20 @@ class _Chapter:
         if value is None or partition is None:
             return
         if bucket is None:
-            self._update(partition, self._cells.pop(partition, {}), _read_clock(value))
+            self._update(partition, self._cells.pop(partition, {}), partials.read_clock(value))
         else:
             self._cells[partition][family, bucket] = partials.read_counts(value)
 
-    def _update(self, partition: int, cells: _Cells, clock: partials.Clock) -> None:
+    def _update(self, partition: int, cells: CellsOf, clock: partials.Clock) -> None:
         self.stage.update(partition, cells, clock.topics, is_idle=clock.is_idle)
         self._is_changed = True
 
-    def writes(self, places: Places) -> Iterator[Write]:
+    def writes(self, places: Places, *, is_behind: bool) -> Iterator[Write]:
         """Yield the records that changed, and what is closed."""
-        if not self._is_changed:
+        if not self._is_changed and not self.has_postponed:
             return
         self._is_changed = False
-        for name, record in self.stage.changes().items():
+        for name, record in self.stage.changes(is_behind=is_behind).items():
             value = None if record is None else _encode(record)
             yield places.metrics, name.encode(), value, -1, None
         gone, closed = self.stage.closed()
@@ -115,15 +103,15 @@ class Second(Stage):
         self._chapters: dict[int, _Chapter] = {}
         self._next: dict[int, int] = {}
         self._saved: dict[int, int] = {}
-        self._is_busy = False
+        self._is_behind = False
+        self._all_told_s = time.monotonic()
 
     def _inputs(self) -> list[str]:
         return [self._places.partials]
 
     def _gather(self) -> None:
-        # Where much comes at once, fewer and larger batches cost less: a window is made once.
         count = 0
-        for message in self._messages(self._wait_s * (10 if self._is_busy else 1)):
+        for message in self._arriving():
             chapter = self._chapters.get(message.partition())  # type: ignore[arg-type]
             if chapter is None:
                 continue
@@ -133,23 +121,40 @@ class Second(Stage):
                 count += 1
             else:  # the end: behind markers, too, that no record stands for
                 self._next[chapter.number] = message.offset() or 0
-        self._is_busy = count > _BUSY
+        self._is_behind = count > _MANY
+
+    def _arriving(self) -> Iterator[Message]:
+        """Yield what one transaction of the first stage brings; who is behind waits for more."""
+        if self._is_behind:
+            return self._messages(self._wait_s * 10)
+        return self._burst(self._wait_s, _PAUSE_S)
 
     def _process(self) -> None:
         moved = [number for number in self._chapters if self._next[number] != self._saved[number]]
         if not moved:
             return
         crash_at("second", "consumed")
-        topic = self._places.partials
-        offsets = [TopicPartition(topic, number, self._next[number]) for number in moved]
+        chapters = [self._chapters[number] for number in moved]
         # Before the transaction begins: after a restart this may take longer than its timeout.
-        records = list(self._writes([self._chapters[number] for number in moved]))
+        records = list(self._writes(chapters, is_behind=self._is_postponing()))
+        topic = self._places.partials
+        # One less where something is postponed: then not all that was read is published.
+        done = {each.number: self._next[each.number] - each.has_postponed for each in chapters}
+        offsets = [TopicPartition(topic, number, offset) for number, offset in done.items()]
         if self._commit(iter(records), offsets):
-            self._saved |= {number: self._next[number] for number in moved}
+            self._saved |= done
 
-    def _writes(self, chapters: Iterable[_Chapter]) -> Iterator[Write]:
+    def _is_postponing(self) -> bool:
+        """Say whether what may still change can wait: not for more than a few seconds."""
+        now = time.monotonic()
+        if not self._is_behind or now - self._all_told_s > _POSTPONED_S:
+            self._all_told_s = now
+            return False
+        return True
+
+    def _writes(self, chapters: Iterable[_Chapter], *, is_behind: bool) -> Iterator[Write]:
         for chapter in chapters:
-            yield from chapter.writes(self._places)
+            yield from chapter.writes(self._places, is_behind=is_behind)
 
     def _drop(self, partition: int) -> None:
         self._chapters.pop(partition, None)
@@ -161,17 +166,18 @@ class Second(Stage):
         last owner did not come to publish is published with the next batch.
         """
         self._consumer.committed(partitions, 30.0)  # waits for its last transaction to end
-        published = read_published(self._kafka, self._places)
+        published = read_open(self._kafka, self._places)
+        past = {each.partition: Past() for each in partitions}
+        for message in read_log(self._kafka, self._places.partials, list(past)):
+            past[message.partition() or 0].take(message)
         for each in partitions:
-            chapter = _Chapter(each.partition, self._grace_ms)
-            log = read_log(self._kafka, self._places.partials, [each.partition])
-            each.offset = chapter.restore(log, _of_chapter(published, each.partition))
-            self._chapters[each.partition] = chapter
-            self._next[each.partition] = each.offset
+            chapter = self._chapters[each.partition] = _Chapter(each.partition, self._grace_ms)
+            chapter.restore(past[each.partition], _of_chapter(published, each.partition))
+            each.offset = self._next[each.partition] = past[each.partition].following
             self._saved[each.partition] = -1
         return partitions
 
 
-def _of_chapter(published: Mapping[str, Record], number: int) -> dict[str, Record]:
+def _of_chapter(published: Mapping[str, Record | None], number: int) -> dict[str, Record | None]:
     names = CHAPTERS[number].names
-    return {key: record for key, record in published.items() if record["metric"] in names}
+    return {key: each for key, each in published.items() if key.partition("|")[0] in names}

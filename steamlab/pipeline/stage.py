@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -81,19 +81,33 @@ class Stage(ABC):
 
     def _messages(self, wait_s: float) -> Iterator[Message]:
         """Yield records, and where a partition ends, until there are enough or it is time."""
-        count, ends_s = 0, time.monotonic() + wait_s
+        consume, count, ends_s = self._consumer.consume, 0, time.monotonic() + wait_s
         while count < self._batch and (left_s := ends_s - time.monotonic()) > 0.001:
-            for message in self._consumer.consume(min(1000, self._batch - count), left_s):
-                error = message.error()
-                if error is None:
-                    count += 1
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's name
-                    yield message
-                elif error.fatal():
-                    raise KafkaException(error)
-                else:
-                    _LOG.warning("%s", error.str())
+            for message in self._sound(consume(min(1000, self._batch - count), left_s)):
+                count += message.error() is None
+                yield message
+
+    def _burst(self, wait_s: float, pause_s: float) -> Iterator[Message]:
+        """Yield what comes together: it is over when fewer than 1,000 come within a pause."""
+        yield from self._sound(self._consumer.consume(1, wait_s))
+        count = among = 1000
+        while among == 1000 and count <= self._batch:
+            found = self._consumer.consume(1000, pause_s)
+            yield from self._sound(found)
+            among = len(found)
+            count += among
+
+    @staticmethod
+    def _sound(messages: Iterable[Message]) -> Iterator[Message]:
+        """Yield records and ends; raise what is fatal, and warn of the rest."""
+        for message in messages:
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
+                yield message
+            elif error.fatal():
+                raise KafkaException(error)
+            else:
+                _LOG.warning("%s", error.str())
 
     def _commit(self, records: Iterator[Write], offsets: Sequence[TopicPartition]) -> bool:
         """Write records and offsets together; where that is given up, go back to what is."""

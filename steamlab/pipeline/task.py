@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from confluent_kafka import Message as KafkaMessage
 
+from steamlab.events import Decoded
 from steamlab.pipeline.partials import partials
 from steamlab.pipeline.places import Places
 from steamlab.pipeline.transactions import Write
 from steamlab.processor.cells import Counts
-from steamlab.processor.first_stage import FirstStage, Message, Output
+from steamlab.processor.first_stage import FirstStage, Output
 from steamlab.processor.intake import Refusal
+from steamlab.processor.messages import AT_ONCE, decode_columns
 from steamlab.topics import base_name
 
 __all__ = ["Task"]
@@ -81,7 +83,7 @@ class Task:
         for topic, offset in {each.topic(): each.offset() for each in batch}.items():
             self._next[str(topic)], self._silent_s[str(topic)] = (offset or 0) + 1, 0.0
         idle = self._told_idle = self._idle()
-        output = self.stage.process(map(_message, batch), idle={base_name(each) for each in idle})
+        output = self.stage.process_decoded(_decoded(batch), idle=set(map(base_name, idle)))
         self._count(output)
         yield from self._writes(output, is_idle=len(idle) == len(self._places.inputs))
         for refusal in output.refused:
@@ -105,14 +107,16 @@ class Task:
         self.counts.update(f"refused {refusal.code}" for refusal in output.refused)
 
 
-def _message(message: KafkaMessage) -> Message:
-    return Message(
-        message.topic() or "",
-        message.key(),
-        message.value(),
-        message.headers(),
-        message.timestamp()[1],
-    )
+def _decoded(batch: Sequence[KafkaMessage]) -> Iterator[Decoded]:
+    for low in range(0, len(batch), AT_ONCE):
+        chunk = batch[low : low + AT_ONCE]
+        yield from decode_columns(
+            [message.topic() for message in chunk],
+            [message.key() for message in chunk],
+            [message.value() for message in chunk],
+            [message.headers() for message in chunk],
+            lambda place, chunk=chunk: chunk[place].timestamp()[1],  # type: ignore[misc]
+        )
 
 
 def _dead_letter(topic: str, message: KafkaMessage, refusal: Refusal) -> Write:

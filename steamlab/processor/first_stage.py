@@ -20,7 +20,7 @@ from steamlab.events import Decoded
 from steamlab.processor.batch import Batch
 from steamlab.processor.cells import Cells, Counts, Names, to_codes
 from steamlab.processor.changelog import Changelog
-from steamlab.processor.facts import FORGOTTEN
+from steamlab.processor.facts import FORGOTTEN, Columns
 from steamlab.processor.families import (
     ALL_TOPICS,
     DAY,
@@ -38,6 +38,8 @@ from steamlab.processor.state import Clock, FactsRecord, RecentRecord
 from steamlab.processor.users import Users
 
 __all__ = ["FirstStage", "Message", "Output"]
+
+_SWEPT = 10_000  # events between two sweeps
 
 
 @dataclass
@@ -76,7 +78,7 @@ class FirstStage:
         self._users, self._games = Users(), Names()
         self._games[""]
         self._changelog = Changelog(lambda: self._users.names, self._games)
-        self._swept_ms = NEVER_MS
+        self._swept_ms, self._unswept = NEVER_MS, 0
 
     def process(self, messages: Iterable[Message], *, idle: Collection[str] = ()) -> Output:
         """Decode, validate and count a batch. Topics in `idle` do not hold the watermark back."""
@@ -96,7 +98,8 @@ class FirstStage:
         if output.accepted:
             self._count(found, output)
         self._advance(found, idle)
-        if watermark(self.clocks, ALL_TOPICS) - self._swept_ms >= HOUR:
+        self._unswept += output.accepted
+        if self._is_sweep_due():
             self._sweep(output)
         output.clocks = dict(self.clocks)
         output.changelog["clock"] = msgspec.msgpack.encode(Clock(self.clocks, self._swept_ms))
@@ -125,13 +128,18 @@ class FirstStage:
         """Move the clocks on: idle topics go with the newest of the others."""
         for topic, times in zip(ALL_TOPICS, found.times, strict=True):
             if times:
-                self.clocks[topic] = max(self.clocks[topic], *times)
+                self.clocks[topic] = max(self.clocks[topic], max(times))
         newest = max(self.clocks.values())
         self.clocks.update((topic, newest) for topic in idle)
 
+    def _is_sweep_due(self) -> bool:
+        """Whether an hour has passed: where hours fly, and all is looked at for little, a day."""
+        passed_ms = watermark(self.clocks, ALL_TOPICS) - self._swept_ms
+        return passed_ms >= (HOUR if self._unswept >= _SWEPT else DAY)
+
     def _sweep(self, output: Output) -> None:
         """Forget what no event that is still admitted can touch, and delete its records."""
-        self._swept_ms = watermark(self.clocks, ALL_TOPICS)
+        self._swept_ms, self._unswept = watermark(self.clocks, ALL_TOPICS), 0
         self._forget()
         self.cells.forget(self._is_final)
         floor_ms = self._floor_ms()
@@ -162,30 +170,32 @@ class FirstStage:
             found = msgspec.msgpack.decode(clock, type=Clock)
             self.clocks, self._swept_ms = found.topics, found.swept_ms
         numbered = [(int(key.partition("|")[2]), key) for key in changelog if "|" in key]
+        pairs: list[tuple[Columns, Columns]] = []
         for _, key in sorted(numbered):
             value = changelog[key]
             if value is not None and key.startswith("facts"):
-                self._restore_facts(key, value)
+                pairs.append(self._restore_facts(key, value))
             elif value is not None:
                 self._restore_recent(key, value)
+        if pairs:
+            self._pairs.put(*(np.concatenate(columns) for columns in zip(*pairs, strict=True)))
+        self._carts.sort()
         self._forget()
         self.cells.counts = {
             key: dict(each) for key, each in cells.items() if not self._is_final(*key)
         }
 
-    def _restore_facts(self, key: str, value: bytes) -> None:
+    def _restore_facts(self, key: str, value: bytes) -> tuple[Columns, Columns]:
         record = msgspec.msgpack.decode(value, type=FactsRecord)
         users, games = to_codes(self._users, record.users), to_codes(self._games, record.games)
         user = users[np.frombuffer(record.pair_user, np.int64)]
         fact = np.frombuffer(record.pair_fact, np.int64)
         pair = (user << GAME_BITS) | games[np.frombuffer(record.pair_game, np.int64)]
         self._users.see(user, fact >> 3)
-        self._pairs.add(pair, fact)
-        self._carts.add(
-            (int(users[who]), (when, tuple(games[what].tolist())))
-            for who, when, what in record.carts
-        )
+        for who, when, what in record.carts:
+            self._carts.put(int(users[who]), (when, tuple(games[what].tolist())))
         self._changelog.note_facts(key, value, pair, fact)
+        return pair, fact
 
     def _restore_recent(self, key: str, value: bytes) -> None:
         record = msgspec.msgpack.decode(value, type=RecentRecord)

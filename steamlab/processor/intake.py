@@ -121,6 +121,9 @@ class Intake:
         said = _encode(event)[_STAMP[kind] + len(event.timestamp) :]
         mark = (time // DAY << 32) + crc32(said, time & 0xFFFFFFFF)
         if event_id and kind is not Purchase:
+            if event_id not in marks:  # as nearly all are
+                marks[event_id] = new[event_id] = mark
+                return None
             identities: tuple[Identity, ...] = (event_id,)
         else:
             identities = _identities(event, time, event_id)

@@ -25,13 +25,11 @@ class Pairs:
         self.facts: dict[int, tuple[int, ...]] = {}
         self._by_day: defaultdict[int, list[Columns]] = defaultdict(list)
 
-    def add(self, pair: Columns, fact: Columns, rows: Rows | None = None) -> None:
-        """Put facts in, and what changes by that into the rows; without rows only put them in."""
+    def add(self, pair: Columns, fact: Columns, rows: Rows) -> None:
+        """Put facts in, and what changes by that into the rows."""
         if not len(pair):
             return
-        order = np.lexsort((fact, pair))
-        pair, fact = pair[order], fact[order]
-        starts = np.flatnonzero(np.diff(pair, prepend=-1))
+        pair, fact, starts = _in_order(pair, fact)
         bounds, all_facts = [*starts.tolist(), len(fact)], fact.tolist()
         has_only_views = (np.bitwise_or.reduceat(fact & 7, starts) == 0).tolist()
         known, first_views = self.facts, []
@@ -54,11 +52,18 @@ class Pairs:
                 minus += pair_cells(before)
                 plus += pair_cells(after)
         self._note_days(pair, fact)
-        if rows is not None:
-            for family in ("viewed", "viewed_day"):
-                rows.add(CODE[family], np.array(first_views, np.int64))
-            rows.extend(plus, +1)
-            rows.extend(minus, -1)
+        for family in ("viewed", "viewed_day"):
+            rows.add(CODE[family], np.array(first_views, np.int64))
+        rows.extend(plus, +1)
+        rows.extend(minus, -1)
+
+    def put(self, pair: Columns, fact: Columns) -> None:
+        """Put facts of new pairs back: all there are."""
+        pair, fact, starts = _in_order(pair, fact)
+        bounds, all_facts = [*starts.tolist(), len(fact)], fact.tolist()
+        for key, low, high in zip(pair[starts].tolist(), bounds, bounds[1:], strict=False):
+            self.facts[key] = tuple(all_facts[low:high])
+        self._note_days(pair, fact)
 
     def _note_days(self, pair: Columns, fact: Columns) -> None:
         """Note on which day a pair may have had its last fact, for the sweep."""
@@ -74,6 +79,13 @@ class Pairs:
                 facts = self.facts.get(key)
                 if facts is not None and facts[-1] >> 3 < limit:
                     del self.facts[key]
+
+
+def _in_order(pair: Columns, fact: Columns) -> tuple[Columns, Columns, Columns]:
+    """Return the facts pair by pair, sorted, and where each pair begins."""
+    order = np.lexsort((fact, pair))
+    pair, fact = pair[order], fact[order]
+    return pair, fact, np.flatnonzero(np.diff(pair, prepend=-1))
 
 
 def _is_one_life(first: int, last: int) -> bool:
@@ -92,7 +104,7 @@ class Carts:
     def __init__(self) -> None:
         self.logs: dict[int, list[CartFact]] = {}
 
-    def add(self, facts: Iterable[tuple[int, CartFact]], rows: Rows | None = None) -> None:
+    def add(self, facts: Iterable[tuple[int, CartFact]], rows: Rows) -> None:
         """Put facts of users in, and what changes by that into the rows."""
         plus: list[Any] = []
         minus: list[Any] = []
@@ -105,11 +117,19 @@ class Carts:
                 touched[user] = log
                 minus += cart_cells(log)
             insort(log, fact)
-        if rows is not None:
-            for log in touched.values():
-                plus += cart_cells(log)
-            rows.extend(plus, +1)
-            rows.extend(minus, -1)
+        for log in touched.values():
+            plus += cart_cells(log)
+        rows.extend(plus, +1)
+        rows.extend(minus, -1)
+
+    def put(self, user: int, fact: CartFact) -> None:
+        """Put a fact back; when all are, they must be sorted."""
+        self.logs.setdefault(user, []).append(fact)
+
+    def sort(self) -> None:
+        """Sort the facts that were put back."""
+        for log in self.logs.values():
+            log.sort()
 
     def forget(self, floor_ms: int) -> None:
         """Drop the facts of carts that ended before `floor_ms`, and what had no effect by then."""

@@ -54,6 +54,10 @@ class Published:
     dimension: str = ""
     is_rolling: bool = False
 
+    def settled_ms(self, window: int) -> int:
+        """Return when a window can change no more, if no event is late."""
+        return window + (0 if self.is_rolling else self.size) + self.horizon
+
 
 def amount(cents: int, among: int = 1) -> str | None:
     """Return money as text, or each one's share of it, rounded once, halves up."""

@@ -38,6 +38,15 @@ class Ranking:
     is_level: bool = False
     is_money: bool = False
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that it depends on: one."""
+        return (self.topic,)
+
+    def settled_ms(self, end: int) -> int:
+        """Return when a window can change no more, if no event is late: at its end."""
+        return end
+
 
 RANKINGS = (
     Ranking("trending_games", VIEWS, HOUR, MINUTE, ("views", "viewers"),

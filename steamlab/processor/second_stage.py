@@ -55,9 +55,10 @@ class SecondStage:
         self._touched: defaultdict[str, set[int]] = defaultdict(set)
         self._open: dict[Window, dict[str, Record]] = {}  # published, not final
         self._totals: dict[str, Record] = {}  # as they were published
-        self._before: dict[str, Record] | None = None  # what was published before a restart
+        self._before: dict[str, Record | None] | None = None  # None: final; as of a restart
         self._gone: list[Cell] = []
         self._shown_ms = NEVER_MS
+        self._postponed: defaultdict[str, set[int]] = defaultdict(set)
 
     def _counted(self) -> set[str]:
         """Return the families that have records since the start, or a level that lasts."""
@@ -91,18 +92,21 @@ class SecondStage:
                     self._touched[name].add(bucket)
         self._clocks.tell(partition, clocks, is_idle=is_idle)
 
-    def restore(self, closed: Mapping[str, Closed], published: Mapping[str, Record]) -> None:
+    def restore(self, closed: Mapping[str, Closed], published: Mapping[str, Record | None]) -> None:
         """Put back what was closed, and what was published; then update with all cells there are.
 
-        The first changes after that are what a crash kept from being published.
+        Of what was final it is enough to know that it was: None stands for such a record. The first
+        changes after that are what a crash kept from being published.
         """
         for name, each in closed.items():
             self._sums.restore(name, each)
         self._before = dict(published)
         for key, record in published.items():
-            if record["windowEnd"] is None:
+            if record is None or record["final"]:
+                self._before[key] = None
+            elif record["windowEnd"] is None:
                 self._totals[key] = record
-            elif not record["final"]:
+            else:
                 self._open.setdefault(window_of(record), {})[key] = record
 
     def closed(self) -> tuple[list[Cell], dict[str, Closed]]:
@@ -111,16 +115,29 @@ class SecondStage:
         gone, self._gone = self._gone, []
         return gone, {name: self._sums.closed[name] for name in names}
 
-    def changes(self) -> dict[str, Record | None]:
-        """Return the records that changed since the last call, by key; None: there is none more."""
+    @property
+    def has_postponed(self) -> bool:
+        """Whether there are windows that the next full changes will tell."""
+        return any(self._postponed.values())
+
+    def changes(self, *, is_behind: bool = False) -> dict[str, Record | None]:
+        """Return the records that changed since the last call, by key; None: there is none more.
+
+        Who is behind and has more cells to take need not make a window again and again: of each
+        metric only the newest window is made, and those that are final. The rest is postponed.
+        """
         now = self._clocks.now_ms
         if now == NEVER_MS:
             return {}
+        # What a restart has to make good for is told at once, or it could be told twice.
+        is_behind = is_behind and self._before is None
         found: dict[str, Record | None] = {}
         for metric in self._metrics:
-            found |= self._windows(metric, self._stale(metric, now))
+            stale = self._stale(metric, now) | self._postponed.pop(metric.name, set())
+            found |= self._windows(metric, self._due(metric, stale, is_behind=is_behind))
         for ranking in self._rankings:
-            found |= self._lists(ranking, self._stale_lists(ranking, now))
+            stale = self._stale_lists(ranking, now) | self._postponed.pop(ranking.name, set())
+            found |= self._lists(ranking, self._due(ranking, stale, is_behind=is_behind))
         found |= self._all()
         self._touched.clear()
         self._shown_ms = now
@@ -135,10 +152,20 @@ class SecondStage:
         return {
             key: record
             for key, record in found.items()
-            if record != before.get(key) and not before.get(key, {}).get("final")
+            if key not in before or (before[key] is not None and record != before[key])
         }
 
-    def _stale(self, metric: Published, now: int) -> list[int]:
+    def _due(self, metric: Published | Ranking, stale: set[int], *, is_behind: bool) -> list[int]:
+        """Return the windows that are made now, in order; the others are postponed."""
+        if is_behind:
+            newest = max(stale, default=NEVER_MS)
+            for window in stale:
+                if window != newest and not self._is_settled(metric, window):
+                    self._postponed[metric.name].add(window)
+            stale = stale - self._postponed[metric.name]
+        return sorted(stale)
+
+    def _stale(self, metric: Published, now: int) -> set[int]:
         """Return the windows whose records may have changed, or become final."""
         stale = set().union(*(self._touched[name] for name in metric.families))
         if "carts_silent" in metric.families:  # some carts fall silent while others shop
@@ -149,11 +176,10 @@ class SecondStage:
                 self._before is not None or self._is_settled(metric, window)
             ):
                 stale.add(window)
-        return sorted(stale)
+        return stale
 
-    def _is_settled(self, metric: Published, window: int) -> bool:
-        end = window if metric.is_rolling else window + metric.size
-        return self._clocks.is_final(metric.topics, end + metric.horizon)
+    def _is_settled(self, metric: Published | Ranking, window: int) -> bool:
+        return self._clocks.is_final(metric.topics, metric.settled_ms(window))
 
     def _is_closed(self, name: str, bucket: int) -> bool:
         until, _ = self._sums.closed[name]
@@ -189,7 +215,7 @@ class SecondStage:
         changed = {key: each for key, each in records.items() if each != before.get(key)}
         return dict.fromkeys(before.keys() - records.keys()) | changed
 
-    def _stale_lists(self, ranking: Ranking, now: int) -> list[int]:
+    def _stale_lists(self, ranking: Ranking, now: int) -> set[int]:
         """Return the ends of windows that hold changed cells, or are new, or become final."""
         every, size = ranking.every, ranking.size
         last = -(-now // every) * every
@@ -203,10 +229,11 @@ class SecondStage:
             if self._shown_ms > NEVER_MS and bucket + size > begin:
                 ends.update(range(max(bucket, begin), bucket + size, every))
         for name, end in self._open:
-            is_final = self._clocks.is_final((ranking.topic,), end)
-            if name == ranking.name and (self._before is not None or is_final):
+            if name == ranking.name and (
+                self._before is not None or self._is_settled(ranking, end)
+            ):
                 ends.add(end)
-        return sorted(end for end in ends if end <= last)
+        return {end for end in ends if end <= last}
 
     def _lists(self, ranking: Ranking, ends: list[int]) -> dict[str, Record | None]:
         cells = [self._sums.buckets[name] for name in ranking.families]
@@ -215,7 +242,7 @@ class SecondStage:
         for run in _runs(ends, ranking.size):
             lists = rank_windows(ranking, run, cells, base)
             for end in run:
-                is_final = self._clocks.is_final((ranking.topic,), end)
+                is_final = self._is_settled(ranking, end)
                 records = {}
                 if lists.get(end):
                     span = bounds(end - ranking.size, ranking.size)
