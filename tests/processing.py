@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from steamlab.events import TOPIC_OF, Decoded, decode
 from steamlab.metrics import Record, key, records, to_tables
+from steamlab.processor.chapters import GROUP_OF
 from steamlab.processor.families import DAY
 from steamlab.processor.first_stage import FirstStage, Message
 from steamlab.processor.second_stage import SecondStage
@@ -149,8 +150,9 @@ class Both:
         """Let the second stage publish what changed, and let go what it has closed."""
         changed = self.second.changes(is_behind=is_behind)
         gone, closed = self.second.closed()
-        for place, name, bucket in gone:
-            self.partials[place].pop((name, bucket), None)
+        for place, family, bucket in gone:
+            for name in GROUP_OF[family]:
+                self.partials[place].pop((name, bucket), None)
         self.closed |= {name: (until, dict(counts)) for name, (until, counts) in closed.items()}
         self.found |= changed
         return changed

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from steamlab import topics
 from steamlab.errors import BrokerError
@@ -53,18 +52,19 @@ class First(Stage):
         return self._places.inputs
 
     def _gather(self) -> None:
-        begins_s = time.monotonic()
-        for message in self._messages(self._wait_s):
-            task = self.tasks.get(message.partition())  # type: ignore[arg-type]
-            if task is None:
-                continue
-            if message.error() is None:
-                task.take(message)
-            else:
-                task.reach_end(str(message.topic()), message.offset() or 0)
-        listened_s = min(time.monotonic() - begins_s, self._wait_s)
+        for records, ends in self._arriving(self._wait_s):
+            fresh: defaultdict[int | None, list[Message]] = defaultdict(list)
+            for message in records:
+                fresh[message.partition()].append(message)
+            for number, task in self.tasks.items():
+                if number in fresh:
+                    task.take(fresh[number])
+            for end in ends:
+                if end.partition() in self.tasks:
+                    task = self.tasks[end.partition() or 0]
+                    task.reach_end(str(end.topic()), end.offset() or 0)
         for task in self.tasks.values():
-            task.listen(listened_s)
+            task.listen(self._waited_s)
 
     def _process(self) -> None:
         working = [task for task in self.tasks.values() if task.has_work]

@@ -1,39 +1,44 @@
 """What `analytics.partials` holds: cells of an input partition, how far it is, what is closed.
 
-Keys: `3|orders_minute|1763719440000` is a cell of input partition 3, `3|clock` how far that is (the
-last record of each of its transactions), `closed|orders_minute` what the second stage has let go.
-Values are JSON; a cell is a list of dimensions and numbers.
+Keys: `3|revenue_minute|1763719440000` is a bucket of input partition 3, of this family and those of
+its group; `3|clock` is how far that partition is (the last record of each of its transactions),
+`closed|orders_minute` what the second stage has let go. Values are JSON; of a bucket they have, for
+each family, a list of dimensions and numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from steamlab.processor.cells import Counts
-from steamlab.processor.chapters import CHAPTER_OF, CHAPTERS
+from steamlab.processor.chapters import CHAPTER_OF, CHAPTERS, GROUP_OF
 from steamlab.processor.first_stage import Output
 from steamlab.processor.sums import Cell, Closed
 
 __all__ = [
+    "CellsOf",
     "Chapter",
     "Clock",
-    "cell_key",
+    "bucket_key",
     "cells_of",
     "clock_key",
     "closed_key",
     "closed_value",
     "partials",
+    "read_cells",
     "read_clock",
     "read_closed",
-    "read_counts",
     "read_key",
 ]
 
 _Pairs = list[tuple[int | str, int]]
 Chapter = int
+CellsOf: TypeAlias = dict[tuple[str, int], Counts]
+"""Cells by family and bucket."""
 
 
 class Clock(Struct, frozen=True):
@@ -49,7 +54,7 @@ class _Closed(Struct, frozen=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_read_pairs = msgspec.json.Decoder(_Pairs).decode
+_read_group = msgspec.json.Decoder(list[_Pairs]).decode
 _read_clock = msgspec.json.Decoder(Clock).decode
 _read_closed = msgspec.json.Decoder(_Closed).decode
 
@@ -58,18 +63,20 @@ def partials(
     partition: int, output: Output, *, is_idle: bool
 ) -> Iterator[tuple[Chapter, bytes, bytes]]:
     """Yield the records of a batch's output: chapter, key and value; each chapter's clock last."""
-    for (family, bucket), counts in output.cells.items():
-        key = cell_key((partition, family, bucket))
-        yield CHAPTER_OF[family], key, _encode(list(counts.items()))
+    for family, bucket in output.cells:
+        group = GROUP_OF[family]
+        if family == group[0]:
+            found = [list(output.cells[name, bucket].items()) for name in group]
+            yield CHAPTER_OF[family], bucket_key((partition, family, bucket)), _encode(found)
     clock = _encode(Clock(output.clocks, is_idle))
     for chapter in range(len(CHAPTERS)):
         yield chapter, clock_key(partition), clock
 
 
-def cell_key(cell: Cell) -> bytes:
-    """Return the key of a cell."""
+def bucket_key(cell: Cell) -> bytes:
+    """Return the key of the bucket that a cell is in, of the whole group of its family."""
     partition, family, bucket = cell
-    return f"{partition}|{family}|{bucket}".encode()
+    return f"{partition}|{GROUP_OF[family][0]}|{bucket}".encode()
 
 
 def clock_key(partition: int) -> bytes:
@@ -99,9 +106,10 @@ def closed_value(closed: Closed) -> bytes:
     return _encode(_Closed(until, list(counts.items())))
 
 
-def read_counts(value: bytes) -> Counts:
-    """Decode a cell."""
-    return dict(_read_pairs(value))
+def read_cells(family: str, bucket: int, value: bytes) -> CellsOf:
+    """Decode a bucket: the cells of all families of the group that its key names."""
+    numbers = zip(GROUP_OF[family], _read_group(value), strict=True)
+    return {(name, bucket): dict(counts) for name, counts in numbers}
 
 
 def read_clock(value: bytes) -> Clock:
@@ -115,17 +123,12 @@ def read_closed(value: bytes) -> Closed:
     return found.until, dict(found.counts)
 
 
-def cells_of(partition: int, records: Mapping[bytes, bytes]) -> dict[tuple[str, int], Counts]:
+def cells_of(partition: int, records: Mapping[bytes, bytes]) -> CellsOf:
     """Return an input partition's cells of the newest records by key."""
-    prefix = f"{partition}|".encode()
-    return {
-        (family, int(bucket)): read_counts(value)
-        for key, value in _cells(records.items(), prefix)
-        for _, family, bucket in [key.decode().split("|")]
-    }
-
-
-def _cells(records: Iterable[tuple[bytes, bytes]], prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-    for key, value in records:
-        if key.startswith(prefix) and not key.endswith(b"|clock"):
-            yield key, value
+    prefix, found = f"{partition}|".encode(), CellsOf()
+    for key, value in records.items():
+        if key.startswith(prefix):
+            _, family, bucket = read_key(key)
+            if bucket is not None:
+                found |= read_cells(family, bucket, value)
+    return found

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
 
 from confluent_kafka import Message
 
 from steamlab.pipeline import partials
-from steamlab.processor.cells import Counts
+from steamlab.pipeline.partials import CellsOf
 from steamlab.processor.sums import Closed
 
-__all__ = ["CellsOf", "Past"]
-
-CellsOf: TypeAlias = dict[tuple[str, int], Counts]
-"""Cells by family and bucket."""
+__all__ = ["Past"]
 
 
 class Past:
@@ -60,8 +56,8 @@ class Past:
 
 
 def _read_cells(records: Mapping[bytes, bytes]) -> CellsOf:
-    found: CellsOf = {}
+    found = CellsOf()
     for key, value in records.items():
         _, family, bucket = partials.read_key(key)
-        found[family, bucket or 0] = partials.read_counts(value)
+        found |= partials.read_cells(family, bucket or 0, value)
     return found

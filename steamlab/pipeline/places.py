@@ -23,8 +23,9 @@ _LARGEST = 8 * 1024 * 1024  # a batch's state is one record
 _COMPACTED = {
     "cleanup.policy": "compact",
     "max.message.bytes": str(_LARGEST),
-    # What a restart reads is what compaction has left: small segments are compacted sooner.
-    "segment.bytes": str(16 * 1024 * 1024),
+    # What a restart reads is what compaction has left: it leaves the newest segment as it is, so
+    # segments are small.
+    "segment.bytes": str(2 * 1024 * 1024),
     "min.cleanable.dirty.ratio": "0.2",
 }
 

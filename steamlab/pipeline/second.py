@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import TopicPartition
 
 from steamlab.pipeline import partials
 from steamlab.pipeline.crashes import crash_at
 from steamlab.pipeline.logs import read_log
-from steamlab.pipeline.past import CellsOf, Past
+from steamlab.pipeline.partials import CellsOf
+from steamlab.pipeline.past import Past
 from steamlab.pipeline.places import PARTITIONS, Places
 from steamlab.pipeline.published import read_open
-from steamlab.pipeline.stage import Stage
+from steamlab.pipeline.stage import Arrived, Stage
 from steamlab.pipeline.transactions import Write
 from steamlab.processor.chapters import CHAPTERS
 from steamlab.processor.families import GRACE_MS
@@ -64,7 +65,7 @@ class _Chapter:
         if bucket is None:
             self._update(partition, self._cells.pop(partition, {}), partials.read_clock(value))
         else:
-            self._cells[partition][family, bucket] = partials.read_counts(value)
+            self._cells[partition] |= partials.read_cells(family, bucket, value)
 
     def _update(self, partition: int, cells: CellsOf, clock: partials.Clock) -> None:
         self.stage.update(partition, cells, clock.topics, is_idle=clock.is_idle)
@@ -82,8 +83,8 @@ class _Chapter:
         for family, each in closed.items():
             key, value = partials.closed_key(family), partials.closed_value(each)
             yield places.partials, key, value, self.number, None
-        for cell in gone:
-            yield places.partials, partials.cell_key(cell), None, self.number, None
+        for key in {partials.bucket_key(cell) for cell in gone}:
+            yield places.partials, key, None, self.number, None
 
 
 class Second(Stage):
@@ -111,22 +112,22 @@ class Second(Stage):
 
     def _gather(self) -> None:
         count = 0
-        for message in self._arriving():
-            chapter = self._chapters.get(message.partition())  # type: ignore[arg-type]
-            if chapter is None:
-                continue
-            if message.error() is None:
-                chapter.take(message.key(), message.value())  # type: ignore[arg-type]
-                self._next[chapter.number] = (message.offset() or 0) + 1
-                count += 1
-            else:  # the end: behind markers, too, that no record stands for
-                self._next[chapter.number] = message.offset() or 0
+        for records, ends in self._incoming():
+            for message in records:
+                chapter = self._chapters.get(message.partition())  # type: ignore[arg-type]
+                if chapter is not None:
+                    chapter.take(message.key(), message.value())  # type: ignore[arg-type]
+                    self._next[chapter.number] = (message.offset() or 0) + 1
+            for end in ends:  # behind markers, too, that no record stands for
+                if end.partition() in self._chapters:
+                    self._next[end.partition() or 0] = end.offset() or 0
+            count += len(records)
         self._is_behind = count > _MANY
 
-    def _arriving(self) -> Iterator[Message]:
+    def _incoming(self) -> Iterator[Arrived]:
         """Yield what one transaction of the first stage brings; who is behind waits for more."""
         if self._is_behind:
-            return self._messages(self._wait_s * 10)
+            return self._arriving(self._wait_s * 10)
         return self._burst(self._wait_s, _PAUSE_S)
 
     def _process(self) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from steamlab.pipeline.places import Places, reading, writing
 from steamlab.pipeline.transactions import AbortedError, Transactions, Write
 
-__all__ = ["Stage"]
+__all__ = ["Arrived", "Stage"]
+
+Arrived: TypeAlias = tuple[list[Message], list[Message]]
+"""Records, and where partitions end."""
 
 _LOG = logging.getLogger("steamlab.process")
 
@@ -22,7 +25,7 @@ class Stage(ABC):
     """A stage in one process: as many partitions as the group gives it.
 
     `name` is the producer's, for one process at a time. A batch is closed at `batch` records, or
-    `wait_s` after its first look.
+    when `wait_s` were spent waiting for more.
     """
 
     stage: str
@@ -34,11 +37,11 @@ class Stage(ABC):
         name: str,
         *,
         grace_ms: int,
-        batch: int = 20_000,
+        batch: int = 60_000,
         wait_s: float = 0.04,
     ) -> None:
         self._kafka, self._places, self._grace_ms = kafka, places, grace_ms
-        self._batch, self._wait_s = batch, wait_s
+        self._batch, self._wait_s, self._waited_s = batch, wait_s, 0.0
         self._transactions = Transactions(self.stage, writing(kafka, name))
         self._consumer = Consumer(reading(kafka, places.group(self.stage)))
 
@@ -79,35 +82,31 @@ class Stage(ABC):
     def _drop(self, partition: int) -> None:
         """Forget a partition: a batch that is not committed is the next owner's."""
 
-    def _messages(self, wait_s: float) -> Iterator[Message]:
-        """Yield records, and where a partition ends, until there are enough or it is time."""
-        consume, count, ends_s = self._consumer.consume, 0, time.monotonic() + wait_s
-        while count < self._batch and (left_s := ends_s - time.monotonic()) > 0.001:
-            for message in self._sound(consume(min(1000, self._batch - count), left_s)):
-                count += message.error() is None
-                yield message
+    def _arriving(self, wait_s: float) -> Iterator[Arrived]:
+        """Yield what comes, until there are enough records or it is time.
 
-    def _burst(self, wait_s: float, pause_s: float) -> Iterator[Message]:
+        Only waiting counts as time, and is noted: where much is there, a batch is full before it
+        has waited.
+        """
+        count, left_s = 0, wait_s
+        while count < self._batch and left_s > 0.001:
+            begin_s, asked = time.monotonic(), min(1000, self._batch - count)
+            found = self._consumer.consume(asked, left_s)
+            if len(found) < asked:
+                left_s -= time.monotonic() - begin_s
+            count += len(found)
+            yield _sorted_out(found)
+        self._waited_s = wait_s - left_s
+
+    def _burst(self, wait_s: float, pause_s: float) -> Iterator[Arrived]:
         """Yield what comes together: it is over when fewer than 1,000 come within a pause."""
-        yield from self._sound(self._consumer.consume(1, wait_s))
+        yield _sorted_out(self._consumer.consume(1, wait_s))
         count = among = 1000
         while among == 1000 and count <= self._batch:
             found = self._consumer.consume(1000, pause_s)
-            yield from self._sound(found)
+            yield _sorted_out(found)
             among = len(found)
             count += among
-
-    @staticmethod
-    def _sound(messages: Iterable[Message]) -> Iterator[Message]:
-        """Yield records and ends; raise what is fatal, and warn of the rest."""
-        for message in messages:
-            error = message.error()
-            if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
-                yield message
-            elif error.fatal():
-                raise KafkaException(error)
-            else:
-                _LOG.warning("%s", error.str())
 
     def _commit(self, records: Iterator[Write], offsets: Sequence[TopicPartition]) -> bool:
         """Write records and offsets together; where that is given up, go back to what is."""
@@ -127,3 +126,21 @@ class Stage(ABC):
         for each in partitions:
             self._drop(each.partition)
         consumer.incremental_unassign(partitions)
+
+
+def _sorted_out(found: list[Message]) -> Arrived:
+    records = [message for message in found if message.error() is None]
+    if len(records) == len(found):
+        return records, []
+    return records, [message for message in found if _is_end(message)]
+
+
+def _is_end(message: Message) -> bool:
+    """Say whether this is where a partition ends; raise what is fatal, and warn of the rest."""
+    error = message.error()
+    if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
+        return error is not None
+    if error.fatal():
+        raise KafkaException(error)
+    _LOG.warning("%s", error.str())
+    return False

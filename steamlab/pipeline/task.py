@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from confluent_kafka import Message as KafkaMessage
 
-from steamlab.events import Decoded
 from steamlab.pipeline.partials import partials
 from steamlab.pipeline.places import Places
 from steamlab.pipeline.transactions import Write
@@ -35,7 +34,8 @@ class Task:
         self.number = number
         self.stage = FirstStage(grace_ms=grace_ms)
         self.counts: Counter[str] = Counter()
-        self.batch: list[KafkaMessage] = []
+        self._is_fresh = False
+        self._refused: list[tuple[KafkaMessage, Refusal]] = []
         self._places, self._idle_s = places, idle_s
         self._silent_s = dict.fromkeys(places.inputs, 0.0)
         self._next = dict.fromkeys(places.inputs, 0)
@@ -48,9 +48,26 @@ class Task:
         if _COUNTS in changelog:
             self.counts.update(msgspec.json.decode(changelog[_COUNTS]))
 
-    def take(self, message: KafkaMessage) -> None:
-        """Put a record into the batch."""
-        self.batch.append(message)
+    def take(self, messages: Sequence[KafkaMessage]) -> None:
+        """Take records. They are looked at few at a time, while all of them are in the cache."""
+        for low in range(0, len(messages), AT_ONCE):
+            self._admit(messages[low : low + AT_ONCE])
+
+    def _admit(self, taken: Sequence[KafkaMessage]) -> None:
+        self._is_fresh = True
+        topics = [message.topic() or "" for message in taken]
+        for topic, message in dict(zip(topics, taken, strict=True)).items():
+            self._next[topic], self._silent_s[topic] = (message.offset() or 0) + 1, 0.0
+        first = self.stage.seen
+        records = decode_columns(
+            topics,
+            [message.key() for message in taken],
+            [message.value() for message in taken],
+            [message.headers() for message in taken],
+            lambda place: taken[place].timestamp()[1],
+        )
+        for refusal in self.stage.admit(records):
+            self._refused.append((taken[refusal.place - first], refusal))
 
     def reach_end(self, topic: str, end: int) -> None:
         """Note where a topic's partition ended when it was read to its end."""
@@ -75,19 +92,18 @@ class Task:
     @property
     def has_work(self) -> bool:
         """Whether there are records, or topics that became idle."""
-        return bool(self.batch) or self._idle() != self._told_idle
+        return self._is_fresh or self._idle() != self._told_idle
 
     def process(self) -> Iterator[Write]:
         """Process the batch; yield what is to be written with its offsets."""
-        batch, self.batch = self.batch, []
-        for topic, offset in {each.topic(): each.offset() for each in batch}.items():
-            self._next[str(topic)], self._silent_s[str(topic)] = (offset or 0) + 1, 0.0
+        self._is_fresh = False
         idle = self._told_idle = self._idle()
-        output = self.stage.process_decoded(_decoded(batch), idle=set(map(base_name, idle)))
+        output = self.stage.finish(idle=set(map(base_name, idle)))
         self._count(output)
         yield from self._writes(output, is_idle=len(idle) == len(self._places.inputs))
-        for refusal in output.refused:
-            yield _dead_letter(self._places.dead_letters, batch[refusal.place], refusal)
+        refused, self._refused = self._refused, []
+        for message, refusal in refused:
+            yield _dead_letter(self._places.dead_letters, message, refusal)
 
     def _writes(self, output: Output, *, is_idle: bool) -> Iterator[Write]:
         for chapter, key, value in partials(self.number, output, is_idle=is_idle):
@@ -105,18 +121,6 @@ class Task:
         }
         self.counts.update({name: n for name, n in found.items() if n})
         self.counts.update(f"refused {refusal.code}" for refusal in output.refused)
-
-
-def _decoded(batch: Sequence[KafkaMessage]) -> Iterator[Decoded]:
-    for low in range(0, len(batch), AT_ONCE):
-        chunk = batch[low : low + AT_ONCE]
-        yield from decode_columns(
-            [message.topic() for message in chunk],
-            [message.key() for message in chunk],
-            [message.value() for message in chunk],
-            [message.headers() for message in chunk],
-            lambda place, chunk=chunk: chunk[place].timestamp()[1],  # type: ignore[misc]
-        )
 
 
 def _dead_letter(topic: str, message: KafkaMessage, refusal: Refusal) -> Write:

@@ -157,9 +157,9 @@ class Cells:
 
     def merge(
         self, sums: Iterable[tuple[str, int, Counts]], is_final: Any, late: Counter[str]
-    ) -> dict[tuple[str, int], Counts]:
-        """Add sums to the cells and return those that changed; what is final only counts late."""
-        changed = {}
+    ) -> list[tuple[str, int]]:
+        """Add sums to the cells and return which changed; what is final only counts late."""
+        changed = []
         for name, bucket, added in sums:
             if is_final(name, bucket):
                 late[name] += sum(map(abs, added.values()))
@@ -171,7 +171,7 @@ class Cells:
                     counts[dim] = total
                 else:
                     counts.pop(dim, None)
-            changed[name, bucket] = counts
+            changed.append((name, bucket))
         return changed
 
     def forget(self, is_final: Any) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
+from steamlab.processor.families import FAMILY
 from steamlab.processor.published import PUBLISHED, Published
 from steamlab.processor.rankings import RANKINGS, Ranking
 
-__all__ = ["CHAPTERS", "CHAPTER_OF", "Chapter"]
+__all__ = ["CHAPTERS", "CHAPTER_OF", "GROUP_OF", "Chapter"]
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,17 @@ CHAPTERS = (
 CHAPTER_OF = {
     family: number for number, chapter in enumerate(CHAPTERS) for family in chapter.families
 }
+
+
+def _groups() -> dict[str, tuple[str, ...]]:
+    """Group the families of a chapter that have the same buckets, and are final together."""
+    alike: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for name, chapter in CHAPTER_OF.items():
+        family = FAMILY[name]
+        window = family.size, family.is_closed_right, family.horizon
+        alike[chapter, family.topics, window].append(name)
+    return {name: tuple(names) for names in alike.values() for name in names}
+
+
+GROUP_OF = _groups()
+"""The group of each family, in order: what is told together, bucket by bucket."""

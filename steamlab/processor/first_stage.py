@@ -20,6 +20,7 @@ from steamlab.events import Decoded
 from steamlab.processor.batch import Batch
 from steamlab.processor.cells import Cells, Counts, Names, to_codes
 from steamlab.processor.changelog import Changelog
+from steamlab.processor.chapters import GROUP_OF
 from steamlab.processor.facts import FORGOTTEN, Columns
 from steamlab.processor.families import (
     ALL_TOPICS,
@@ -44,7 +45,7 @@ _SWEPT = 10_000  # events between two sweeps
 
 @dataclass
 class Output:
-    """What a batch changed. `cells` are whole buckets.
+    """What a batch changed. `cells` are whole buckets, of all families of a group.
 
     `clocks` are the newest times of each topic; `newest_ms` that of all of them. `late` counts
     contributions, by family, that came when their cell was final, and events of a topic, as
@@ -74,6 +75,7 @@ class FirstStage:
         self.admitted_ms = max(admitted_ms, grace_ms) + 2 * HOUR
         self.clocks = dict.fromkeys(ALL_TOPICS, NEVER_MS)
         self.cells = Cells()
+        self._admitted = Admitted()
         self._intake, self._recent, self._pairs, self._carts = Intake(), Recent(), Pairs(), Carts()
         self._users, self._games = Users(), Names()
         self._games[""]
@@ -84,9 +86,28 @@ class FirstStage:
         """Decode, validate and count a batch. Topics in `idle` do not hold the watermark back."""
         return self.process_decoded(decode_all(messages), idle=idle)
 
-    def process_decoded(self, batch: Iterable[Decoded], *, idle: Collection[str] = ()) -> Output:
+    def process_decoded(self, records: Iterable[Decoded], *, idle: Collection[str] = ()) -> Output:
         """Count a batch of decoded records."""
-        found = self._intake.admit(batch, floor_ms=self._floor_ms())
+        self.admit(records)
+        return self.finish(idle=idle)
+
+    def admit(self, records: Iterable[Decoded]) -> list[Refusal]:
+        """Take some records of a batch, and return which of them are refused.
+
+        A batch may be taken a few records at a time: they are best looked at when they come.
+        """
+        before = len(self._admitted.refused)
+        self._intake.admit(records, self._admitted, floor_ms=self._floor_ms())
+        return self._admitted.refused[before:]
+
+    @property
+    def seen(self) -> int:
+        """How many records of the batch there are by now."""
+        return self._admitted.seen
+
+    def finish(self, *, idle: Collection[str] = ()) -> Output:
+        """Count the batch that was admitted."""
+        found, self._admitted = self._admitted, Admitted()
         output = Output(
             refused=found.refused,
             accepted=sum(map(len, found.times)),
@@ -116,7 +137,11 @@ class FirstStage:
         self._carts.add(carts, batch.rows)
         output.late += batch.late
         changed = self.cells.merge(batch.rows.sums(), batch.is_final, output.late)
-        output.cells = {key: dict(counts) for key, counts in changed.items()}
+        output.cells = {
+            (name, bucket): dict(self.cells.counts.get((name, bucket), ()))
+            for family, bucket in changed
+            for name in GROUP_OF[family]
+        }
         output.changelog |= self._changelog.facts(pair, fact, carts)
         newest_ms = max(max(times) for times in found.times if times)
         output.changelog |= self._changelog.recent(recent, found.identities, newest_ms)

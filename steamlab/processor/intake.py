@@ -56,8 +56,8 @@ class Refusal:
 class Admitted:
     """What became of a batch: the kept fields of events and their times by kind, in order.
 
-    `identities` are those of the events, with their marks. `too_old` counts, by kind, events that
-    came after what they would have been compared with was forgotten.
+    `identities` are those of the events, with their marks; `seen` counts records. `too_old` counts,
+    by kind, events that came after what they would have been compared with was forgotten.
     """
 
     rows: list[list[Any]] = field(default_factory=lambda: [[] for _ in KINDS])
@@ -65,6 +65,7 @@ class Admitted:
     identities: dict[Identity, int] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
     too_old: list[int] = field(default_factory=lambda: [0] * len(KINDS))
+    seen: int = 0
     duplicates: int = 0
     tombstones: int = 0
 
@@ -80,14 +81,14 @@ class Intake:
         self._marks: dict[Identity, int] = {}
         self._first_day = NEVER_MS // DAY
 
-    def admit(self, batch: Iterable[Decoded], *, floor_ms: int) -> Admitted:
+    def admit(self, records: Iterable[Decoded], found: Admitted, *, floor_ms: int) -> None:
         """Sort decoded records out; those before `floor_ms` are too old to be compared."""
-        found = Admitted()
+        place = found.seen - 1
         put = {
             kind: (fields, found.rows[code].append, found.times[code].append)
             for code, (kind, fields) in enumerate(_FIELDS.items())
         }
-        for place, decoded in enumerate(batch):
+        for place, decoded in enumerate(records, found.seen):
             event, time = decoded.event, decoded.event_ms
             if event is None:
                 self._set_aside(found, place, decoded)
@@ -104,7 +105,7 @@ class Intake:
                 found.refused.append(Refusal(place, refusal, "another event has this identity"))
             else:
                 found.duplicates += 1
-        return found
+        found.seen = place + 1
 
     @staticmethod
     def _set_aside(found: Admitted, place: int, decoded: Decoded) -> None:

@@ -33,6 +33,8 @@ class Sums:
     def put(self, cell: Cell, counts: Counts) -> bool:
         """Take a partition's cell; say whether that changes anything."""
         partition, name, bucket = cell
+        if not counts and (name, bucket) not in self._parts:
+            return False
         parts = self._parts.setdefault((name, bucket), {})
         before = parts.get(partition, {})
         parts[partition] = counts
