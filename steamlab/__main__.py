@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,6 +32,15 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for another program.")]
 Prefix = Annotated[str, typer.Option(help="What all topics' names begin with, such as `19.`.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same events.")]
+
+
+class MetricChapter(StrEnum):
+    """The four chapters of the sixteen metrics."""
+
+    SALES = "sales"
+    FUNNEL = "funnel"
+    PRODUCTS = "products"
+    SHOPPERS = "shoppers"
 
 
 @app.callback()
@@ -216,6 +226,9 @@ def process(
     ] = 5.0,
     prefix: Prefix = "",
     timeout: Annotated[float | None, typer.Option(help="Seconds to wait for --until.")] = None,
+    only: Annotated[
+        list[MetricChapter] | None, typer.Option(help="Count only this chapter of the metrics.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compute the sixteen metrics from the live stream into analytics.metrics, exactly once."""
@@ -229,6 +242,7 @@ def process(
         until=until,
         timeout=timeout,
         json=json,
+        only=only or (),
     )
 
 

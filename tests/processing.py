@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from steamlab.events import TOPIC_OF, Decoded, decode
 from steamlab.metrics import Record, key, records, to_tables
-from steamlab.processor.chapters import GROUP_OF
+from steamlab.processor.chapters import CHAPTERS, GROUP_OF, Chapter
 from steamlab.processor.families import DAY
 from steamlab.processor.first_stage import FirstStage, Message
 from steamlab.processor.second_stage import SecondStage
@@ -107,9 +107,15 @@ def oracle_of(accepted: Sequence[Decoded]) -> dict[str, Record]:
 class Both:
     """Both stages over one stream, with the records that they wrote."""
 
-    def __init__(self, *, partitions: int = 1, grace_ms: int = GRACE_MS) -> None:
-        self.grace_ms = grace_ms
-        self.firsts = [FirstStage(grace_ms=grace_ms) for _ in range(partitions)]
+    def __init__(
+        self,
+        *,
+        partitions: int = 1,
+        grace_ms: int = GRACE_MS,
+        chapters: Sequence[Chapter] = CHAPTERS,
+    ) -> None:
+        self.grace_ms, self.chapters = grace_ms, chapters
+        self.firsts = [self._first() for _ in range(partitions)]
         self.second = SecondStage(partitions=partitions, grace_ms=grace_ms)
         self.logs: list[dict[str, bytes | None]] = [{} for _ in self.firsts]
         self.partials: list[dict[tuple[str, int], Any]] = [{} for _ in self.firsts]
@@ -118,9 +124,12 @@ class Both:
         self.found: dict[str, Record | None] = {}
         self.late: Counter[str] = Counter()
 
+    def _first(self) -> FirstStage:
+        return FirstStage(grace_ms=self.grace_ms, chapters=self.chapters)
+
     def restart(self) -> None:
         """Replace all stages by ones that know what was written."""
-        self.firsts = [FirstStage(grace_ms=self.grace_ms) for _ in self.firsts]
+        self.firsts = [self._first() for _ in self.firsts]
         for first, log, cells in zip(self.firsts, self.logs, self.partials, strict=True):
             first.restore(log, cells)
         self.second = SecondStage(partitions=len(self.firsts), grace_ms=self.grace_ms)
@@ -180,13 +189,14 @@ def run(
     grace_ms: int = GRACE_MS,
     restart_at: int = -1,
     is_behind: bool = False,
+    chapters: Sequence[Chapter] = CHAPTERS,
 ) -> dict[str, Record | None]:
     """Run both stages, and return the last record of each key.
 
     Before batch number `restart_at` all stages are replaced by restored ones. Who `is_behind` comes
     to publish everything at the very end.
     """
-    both = Both(partitions=partitions, grace_ms=grace_ms)
+    both = Both(partitions=partitions, grace_ms=grace_ms, chapters=chapters)
     for number, begin in enumerate(range(0, len(messages), batch)):
         if number == restart_at:
             both.restart()

@@ -13,8 +13,11 @@ import pytest
 from confluent_kafka import Producer
 
 from steamlab import topics
+from steamlab.__main__ import MetricChapter
 from steamlab.metrics import key
 from steamlab.pipeline.places import Places
+from steamlab.processor.chapters import CHAPTERS, chapters_of
+from tests.pipelines import of_all, planned, send
 
 pytestmark = pytest.mark.broker
 
@@ -61,6 +64,31 @@ def test_stream_and_batch_give_the_same_files(day: Path) -> None:
     assert f"{count:,} events are processed, exactly once." in stream.stderr
     assert records(batch) == records(stream.stdout)
     assert [key(json.loads(line)) for line in batch.splitlines()] == list(records(stream.stdout))
+
+
+def test_some_chapters_alone(kafka: dict[str, Any]) -> None:
+    """Two of the four are what the batch says; who asks for all after that is told why not."""
+    places = Places("63.")
+    events = planned(2_000)
+    topics.create(kafka, places.specs())
+    send(kafka, places, events)
+    asked = ["--prefix", places.prefix, "--grace", "4320", "--timeout", "180"]
+    only = ["--only", "sales", "--only", "products", "--until", "2000", "--json"]
+    found = records(steamlab("process", *asked, *only).stdout)
+    metrics = {name for each in chapters_of({"sales", "products"}) for name in each.names}
+    expected = {name: each for name, each in of_all(events).items() if each["metric"] in metrics}
+    assert expected == found
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        steamlab("process", *asked, "--until", "2001")
+    topics.delete(kafka, [spec.name for spec in places.specs()])
+    said = refused.value.stderr
+    assert "it is that of sales, products. Facts that were not kept cannot be made up" in said
+    assert "The first stage cannot go on with what is in its topics." in said
+
+
+def test_the_chapters_of_the_command_line_are_those_there_are() -> None:
+    """They are written out there, so that --help answers at once."""
+    assert [each.name for each in CHAPTERS] == list(MetricChapter)
 
 
 def test_the_store_runs_to_its_end(kafka: dict[str, Any]) -> None:

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from steamlab.errors import TopicError
 from steamlab.events import Decoded
 from steamlab.metrics import read_file, read_lines, to_tables
+from steamlab.processor.chapters import CHAPTERS, chapters_of
 from steamlab.processor.first_stage import FirstStage, Message
 from steamlab.settings import data_path
 from steamlab.windows import MINUTE, are_late
@@ -49,6 +51,29 @@ def test_any_order_batches_partitions_and_restarts(
     mixed = shuffled(messages, seed)
     seen = plain(run(mixed, batch=batch, partitions=partitions, restart_at=restart_at))
     assert oracle(messages) == seen
+
+
+@pytest.mark.parametrize("names", [*({each.name} for each in CHAPTERS), {"sales", "products"}])
+@CALM
+@given(histories(), st.integers(0, 999), st.integers(1, 9), st.integers(-1, 4))
+def test_some_chapters_alone(
+    names: set[str], messages: list[Message], seed: int, batch: int, restart_at: int
+) -> None:
+    """Who counts some chapters has the same records of them, and no others."""
+    chapters = chapters_of(names)
+    mixed = shuffled(messages, seed)
+    seen = plain(run(mixed, batch=batch, restart_at=restart_at, chapters=chapters))
+    metrics = {name for chapter in chapters for name in chapter.names}
+    expected = {key: each for key, each in oracle(messages).items() if each["metric"] in metrics}
+    assert expected == seen
+
+
+def test_the_state_of_some_chapters_is_not_that_of_all() -> None:
+    """What was not kept cannot be made up: the error names both, and the repair."""
+    output = FirstStage(chapters=chapters_of({"sales"})).process([])
+    FirstStage(chapters=chapters_of({"sales"})).restore(output.changelog, {})
+    with pytest.raises(TopicError, match=r"sales, funnel, .* is that of sales\. .*--prefix"):
+        FirstStage().restore(output.changelog, {})
 
 
 @CALM

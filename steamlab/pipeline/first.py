@@ -18,7 +18,7 @@ from steamlab.pipeline.places import Places
 from steamlab.pipeline.stage import Stage
 from steamlab.pipeline.task import Task
 from steamlab.pipeline.transactions import Write
-from steamlab.processor.chapters import CHAPTERS
+from steamlab.processor.chapters import CHAPTERS, Chapter
 from steamlab.processor.families import GRACE_MS
 
 __all__ = ["First", "check_copartitioned"]
@@ -43,9 +43,10 @@ class First(Stage):
         *,
         grace_ms: int = GRACE_MS,
         idle_s: float = 5.0,
+        chapters: Sequence[Chapter] = CHAPTERS,
     ) -> None:
         super().__init__(kafka, places, name, grace_ms=grace_ms)
-        self._idle_s = idle_s
+        self._idle_s, self._counted = idle_s, chapters
         self.tasks: dict[int, Task] = {}
 
     def _inputs(self) -> list[str]:
@@ -102,7 +103,13 @@ class First(Stage):
         numbers = sorted({each.partition for each in partitions})
         state, cells = self._read_state(numbers), self._read_partials()
         for number in numbers:
-            task = Task(number, self._places, grace_ms=self._grace_ms, idle_s=self._idle_s)
+            task = Task(
+                number,
+                self._places,
+                grace_ms=self._grace_ms,
+                idle_s=self._idle_s,
+                chapters=self._counted,
+            )
             task.restore(state[number], partials.cells_of(number, cells))
             self.tasks[number] = task
         for each in committed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -25,13 +25,17 @@ def process(
     until: int | None = None,
     timeout: float | None = None,
     json: bool = False,
+    only: Sequence[str] = (),
 ) -> int:
     """Process the store's events until Ctrl-C, or until `until` events; return how many.
 
     With `until`, the records of `analytics.metrics` are printed at the end, as a table or with
-    `json` as lines. A process that dies is started again; what is said of that goes to stderr.
+    `json` as lines. With `only`, these chapters are all that is counted. A process that dies is
+    started again; what is said of that goes to stderr.
     """
-    processor = Supervisor(kafka, prefix=prefix, grace_ms=round(grace_s * 1000), idle_s=idle_s)
+    processor = Supervisor(
+        kafka, prefix=prefix, grace_ms=round(grace_s * 1000), idle_s=idle_s, only=only
+    )
     with interruptible() as asked, processor, _Bar() as bar:
         done = processor.wait_for(
             events=until, timeout=timeout, is_stopped=asked.is_set, tell=bar.tell

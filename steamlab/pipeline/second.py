@@ -29,6 +29,7 @@ __all__ = ["Second"]
 _MANY = 2_000  # records: who takes so many at once is behind
 _PAUSE_S = 0.005  # after the records of a transaction
 _POSTPONED_S = 2.0
+_MARKERS_S = 0.25
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,6 +44,11 @@ class _Chapter:
         )
         self._is_changed = False
         self._cells: defaultdict[int, CellsOf] = defaultdict(dict)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there may be something to publish."""
+        return self._is_changed or self.has_postponed
 
     @property
     def has_postponed(self) -> bool:
@@ -73,7 +79,7 @@ class _Chapter:
 
     def writes(self, places: Places, *, is_behind: bool) -> Iterator[Write]:
         """Yield the records that changed, and what is closed."""
-        if not self._is_changed and not self.has_postponed:
+        if not self.has_news:
             return
         self._is_changed = False
         for name, record in self.stage.changes(is_behind=is_behind).items():
@@ -105,7 +111,7 @@ class Second(Stage):
         self._next: dict[int, int] = {}
         self._saved: dict[int, int] = {}
         self._is_behind = False
-        self._all_told_s = time.monotonic()
+        self._all_told_s = self._wrote_s = time.monotonic()
 
     def _inputs(self) -> list[str]:
         return [self._places.partials]
@@ -131,11 +137,14 @@ class Second(Stage):
         return self._burst(self._wait_s, _PAUSE_S)
 
     def _process(self) -> None:
-        moved = [number for number in self._chapters if self._next[number] != self._saved[number]]
-        if not moved:
+        chapters = [
+            chapter
+            for number, chapter in self._chapters.items()
+            if self._next[number] != self._saved[number]
+        ]
+        if not chapters or not self._is_worth_a_transaction(chapters):
             return
         crash_at("second", "consumed")
-        chapters = [self._chapters[number] for number in moved]
         # Before the transaction begins: after a restart this may take longer than its timeout.
         records = list(self._writes(chapters, is_behind=self._is_postponing()))
         topic = self._places.partials
@@ -144,6 +153,13 @@ class Second(Stage):
         offsets = [TopicPartition(topic, number, offset) for number, offset in done.items()]
         if self._commit(iter(records), offsets):
             self._saved |= done
+        self._wrote_s = time.monotonic()
+
+    def _is_worth_a_transaction(self, chapters: Iterable[_Chapter]) -> bool:
+        """Say whether there is news; where only markers were read, the offsets can wait a bit."""
+        if any(chapter.has_news for chapter in chapters):
+            return True
+        return time.monotonic() - self._wrote_s > _MARKERS_S
 
     def _is_postponing(self) -> bool:
         """Say whether what may still change can wait: not for more than a few seconds."""

@@ -38,7 +38,7 @@ class Stage(ABC):
         *,
         grace_ms: int,
         batch: int = 60_000,
-        wait_s: float = 0.04,
+        wait_s: float = 0.03,
     ) -> None:
         self._kafka, self._places, self._grace_ms = kafka, places, grace_ms
         self._batch, self._wait_s, self._waited_s = batch, wait_s, 0.0

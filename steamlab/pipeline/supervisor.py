@@ -27,10 +27,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 from filelock import FileLock, Timeout
 
 from steamlab import topics
-from steamlab.errors import DeadlineError
+from steamlab.errors import DeadlineError, TopicError
 from steamlab.pipeline.places import SESSION_MS, Places
 from steamlab.pipeline.progress import Progress
-from steamlab.pipeline.worker import STAGES, Orders
+from steamlab.pipeline.worker import HOPELESS, STAGES, Orders
 from steamlab.processor.families import GRACE_MS
 from steamlab.settings import settings
 
@@ -47,7 +47,8 @@ class Supervisor:
             processor.wait_for(events=100_000)
 
     `processes` are those that run now, by stage; `starts` counts how often each was started. Each
-    is a `python -m module`, with the `environment` as it is at that start (None: with ours).
+    is a `python -m module`, with the `environment` as it is at that start (None: with ours). Only
+    the chapters named in `only` are counted; without any all of them.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Supervisor:
         stages: Sequence[str] = STAGES,
         grace_ms: int = GRACE_MS,
         idle_s: float = 5.0,
+        only: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         module: str = "steamlab.pipeline.worker",
     ) -> None:
@@ -65,7 +67,7 @@ class Supervisor:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.starts = dict.fromkeys(stages, 0)
         self._kafka, self._environment, self._module = dict(kafka), environment, module
-        self._grace_ms, self._idle_s = grace_ms, idle_s
+        self._grace_ms, self._idle_s, self._only = grace_ms, idle_s, tuple(only)
         self._began_s: dict[str, float] = {}
         self._due_s = dict.fromkeys(stages, 0.0)
         self._in_a_row = dict.fromkeys(stages, 0)
@@ -87,7 +89,10 @@ class Supervisor:
         self._lock.release()
 
     def look(self) -> list[str]:
-        """Start what does not run, and return a line about each process that has died."""
+        """Start what does not run, and return a line about each process that has died.
+
+        Raises `TopicError` where a process cannot go on with what is in its topics.
+        """
         told, now = [], time.monotonic()
         for stage in self.starts:
             process = self.processes.get(stage)
@@ -104,6 +109,11 @@ class Supervisor:
         pause_s = _PAUSES_S[min(self._in_a_row[stage], len(_PAUSES_S)) - 1]
         self._due_s[stage] = now + (pause_s if self._in_a_row[stage] else 0)
         code = process.returncode
+        if code == HOPELESS:
+            raise TopicError(
+                f"The {stage} stage cannot go on with what is in its topics.",
+                repair="It says why in the line above.",
+            )
         why = f"signal {-code}" if code < 0 else f"exit code {code}"
         return f"The {stage} stage died ({why}) and is started again."
 
@@ -116,6 +126,7 @@ class Supervisor:
             os.getpid(),
             self._grace_ms,
             self._idle_s,
+            self._only,
         )
         command = [sys.executable, "-m", self._module, msgspec.json.encode(orders).decode()]
         self.processes[stage] = subprocess.Popen(  # noqa: S603 - our own module

@@ -13,6 +13,7 @@ from steamlab.pipeline.partials import partials
 from steamlab.pipeline.places import Places
 from steamlab.pipeline.transactions import Write
 from steamlab.processor.cells import Counts
+from steamlab.processor.chapters import CHAPTERS, Chapter
 from steamlab.processor.first_stage import FirstStage, Output
 from steamlab.processor.intake import Refusal
 from steamlab.processor.messages import AT_ONCE, decode_columns
@@ -30,9 +31,17 @@ class Task:
     `late FAMILY`, `too_old TOPIC`. It is part of the state, so a restart does not count twice.
     """
 
-    def __init__(self, number: int, places: Places, *, grace_ms: int, idle_s: float) -> None:
+    def __init__(
+        self,
+        number: int,
+        places: Places,
+        *,
+        grace_ms: int,
+        idle_s: float,
+        chapters: Sequence[Chapter] = CHAPTERS,
+    ) -> None:
         self.number = number
-        self.stage = FirstStage(grace_ms=grace_ms)
+        self.stage = FirstStage(grace_ms=grace_ms, chapters=chapters)
         self.counts: Counter[str] = Counter()
         self._is_fresh = False
         self._refused: list[tuple[KafkaMessage, Refusal]] = []

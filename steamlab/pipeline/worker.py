@@ -15,13 +15,17 @@ import msgspec
 from msgspec import Struct
 
 from steamlab.client import client_config
+from steamlab.errors import TopicError
 from steamlab.pipeline.first import First
 from steamlab.pipeline.places import Places
 from steamlab.pipeline.second import Second
 from steamlab.pipeline.stage import Stage
+from steamlab.processor.chapters import chapters_of
 from steamlab.processor.families import GRACE_MS
 
-__all__ = ["STAGES", "Orders", "main"]
+__all__ = ["HOPELESS", "STAGES", "Orders", "main"]
+
+HOPELESS = 78  # the exit code of a process that would die of the same again
 
 STAGES = ("first", "second")
 
@@ -29,7 +33,8 @@ STAGES = ("first", "second")
 class Orders(Struct, frozen=True, omit_defaults=True):
     """What a worker is told: its stage, where Kafka is, its name among all processes; times.
 
-    `supervisor` is the process without which it must not go on.
+    `supervisor` is the process without which it must not go on; `only` are the chapters of metrics
+    that are counted, without any all of them.
     """
 
     stage: str
@@ -39,6 +44,7 @@ class Orders(Struct, frozen=True, omit_defaults=True):
     supervisor: int
     grace_ms: int = GRACE_MS
     idle_s: float = 5.0
+    only: tuple[str, ...] = ()
 
 
 def main(text: str) -> None:
@@ -53,14 +59,25 @@ def main(text: str) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(1_000_000)
-    stage.run(lambda: bool(stopped) or os.getppid() != orders.supervisor)
+    try:
+        stage.run(lambda: bool(stopped) or os.getppid() != orders.supervisor)
+    except TopicError as error:
+        logging.getLogger("steamlab.process").error("%s", error)
+        sys.exit(HOPELESS)
     stage.close()
 
 
 def _stage(orders: Orders) -> Stage:
     kafka, places = client_config(orders.bootstrap), Places(orders.prefix)
     if orders.stage == "first":
-        return First(kafka, places, orders.name, grace_ms=orders.grace_ms, idle_s=orders.idle_s)
+        return First(
+            kafka,
+            places,
+            orders.name,
+            grace_ms=orders.grace_ms,
+            idle_s=orders.idle_s,
+            chapters=chapters_of(orders.only),
+        )
     return Second(kafka, places, orders.name, grace_ms=orders.grace_ms)
 
 

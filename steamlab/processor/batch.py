@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -48,14 +48,21 @@ _EXACT = 2**52  # larger amounts are added one by one
 class Batch:
     """The accepted events of a batch, kind by kind: `user`, `game` and `time` are columns of each.
 
-    `clocks` are those before the batch; families of one topic judge each event by that topic's
-    newest time before it, those of several topics by the watermark before the batch.
+    `wanted` are the families that are counted. `clocks` are those before the batch; families of
+    one topic judge each event by that topic's newest time before it, those of several topics by the
+    watermark before the batch.
     """
 
     def __init__(
-        self, found: Admitted, users: Users, games: Names, clocks: Mapping[str, int], grace_ms: int
+        self,
+        found: Admitted,
+        users: Users,
+        games: Names,
+        clocks: Mapping[str, int],
+        wanted: Collection[str],
+        grace_ms: int,
     ) -> None:
-        self.rows, self.late = Rows(games), Counter[str]()
+        self.rows, self.late = Rows(games, wanted), Counter[str]()
         self._grace_ms = grace_ms
         ends = {topics: watermark(clocks, topics) for topics in _TOPICS}
         self._base = {family.name: ends[family.topics] for family in FAMILIES}
@@ -140,7 +147,7 @@ class Batch:
     ) -> None:
         """Note a row for each event, or for each that `of` names, with what it is judged by."""
         time = self.time[kind] if of is None else self.time[kind][of]
-        if not len(time):
+        if not len(time) or not self.rows.wants(name):
             return
         met: Any = self._base[name]
         if len(FAMILY[name].topics) == 1:
@@ -167,7 +174,7 @@ class Batch:
             return
         family, time, met, dim, n = stack(self._counted)
         is_in_time = self._is_in_time(family, time, met)
-        self.rows.add(*(column[is_in_time] for column in (family, time, dim, n)))
+        self.rows.add_counted(*(column[is_in_time] for column in (family, time, dim, n)))
         late = np.bincount(family[~is_in_time], minlength=len(FAMILIES)).tolist()
         self.late.update({family.name: count for family, count in zip(FAMILIES, late, strict=True)})
 
@@ -191,6 +198,8 @@ class Batch:
         is_late = self.is_final("sessions", FAMILY["sessions"].bucket(time))
         kind += LATE_VISIT * is_late
         is_kept = time >= self.recent_ms
+        if not self.rows.wants("sessions"):
+            is_kept &= (what == FOUND) | (what == VIEW)
         self.late["viewers"] += int((~in_time).sum())
         self.late["sessions"] += int(is_late.sum())
         self.late["searches"] += int((~is_kept & (what == SEARCH)).sum())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from steamlab.processor.facts import Columns, Contribution
-from steamlab.processor.families import FAMILIES
+from steamlab.processor.families import CODE, FAMILIES
 
 __all__ = ["Cells", "Counts", "Names", "Rows", "settled_ms", "stack", "to_codes"]
 
@@ -68,19 +68,25 @@ class Rows:
     """Collect a batch's contributions: each row is a family, a time, a dimension, and n.
 
     Dimensions are codes of this batch; `games` are coded for good by their owner. What is the same
-    in all rows that come together may be given as one number.
+    in all rows that come together may be given as one number. Rows of other families than `wanted`
+    are left out.
     """
 
-    def __init__(self, games: Names) -> None:
-        self._games = games
+    def __init__(self, games: Names, wanted: Collection[str]) -> None:
+        self._games, self._wanted = games, {CODE[name] for name in wanted}
         self._names = Names()
         self._parts: list[Sequence[Any]] = []
         self._facts: dict[int, list[Contribution]] = {+1: [], -1: []}
         self._large: list[tuple[str, int, Counts]] = []
 
-    def add(self, family: Any, time: Columns, dim: Any = None, n: Any = 1) -> None:
-        """Add a row for each time, by the family's code; without `dim` it has no dimension."""
-        if len(time):
+    def wants(self, name: str) -> bool:
+        """Say whether a family's rows are of any use."""
+        return CODE[name] in self._wanted
+
+    def add(self, name: str, time: Columns, dim: Any = None, n: Any = 1) -> None:
+        """Add a row for each time; without `dim` it has no dimension."""
+        family = CODE[name]
+        if len(time) and family in self._wanted:
             self._append(family, time, self.name("") if dim is None else dim, n)
 
     def games(self, codes: Columns) -> Columns:
@@ -95,6 +101,11 @@ class Rows:
         """Return any other names as a column of dimensions."""
         return to_codes(self._names, column) * 2 + 1
 
+    def add_counted(self, family: Columns, time: Columns, dim: Columns, n: Columns) -> None:
+        """Add rows of families that are wanted, by their codes."""
+        if len(time):
+            self._append(family, time, dim, n)
+
     def add_large(self, family: int, time: int, dim: int, n: int) -> None:
         """Add an amount that a column has no room for."""
         of = FAMILIES[family]
@@ -102,7 +113,7 @@ class Rows:
 
     def extend(self, cells: Iterable[Contribution], sign: int) -> None:
         """Add contributions of facts, or take them back where the sign is -1."""
-        self._facts[sign] += cells
+        self._facts[sign] += [each for each in cells if each[0] in self._wanted]
 
     def sums(self) -> Iterator[tuple[str, int, Counts]]:
         """Yield the sums of each family and bucket by dimension, without those that cancel."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +11,18 @@ from steamlab.processor.families import FAMILY
 from steamlab.processor.published import PUBLISHED, Published
 from steamlab.processor.rankings import RANKINGS, Ranking
 
-__all__ = ["CHAPTERS", "CHAPTER_OF", "GROUP_OF", "Chapter"]
+__all__ = ["CHAPTERS", "CHAPTER_OF", "GROUP_OF", "Chapter", "chapters_of"]
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """Metrics that are made of the same families of cells; no family belongs to two chapters."""
+    """Metrics that are made of the same families of cells; no family belongs to two chapters.
+
+    `facts` are those that must be kept for it: "recent", "pairs", "carts".
+    """
 
     name: str
+    facts: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
     rankings: tuple[Ranking, ...] = ()
 
@@ -38,13 +43,15 @@ def _published(*names: str) -> tuple[Published, ...]:
 
 
 CHAPTERS = (
-    Chapter("sales", _published("revenue_per_minute", "revenue_rolling", "sales_velocity",
-                                "average_order_value", "revenue_by_region")),
-    Chapter("funnel", _published("view_to_wishlist", "wishlist_to_cart", "cart_to_purchase",
-                                 "overall_conversion")),
-    Chapter("products", rankings=RANKINGS),
-    Chapter("shoppers", _published("cart_abandonment", "search_effectiveness",
-                                   "average_session_value", "time_to_purchase")),
+    Chapter("sales", (), _published("revenue_per_minute", "revenue_rolling", "sales_velocity",
+                                    "average_order_value", "revenue_by_region")),
+    Chapter("funnel", ("pairs",),
+            _published("view_to_wishlist", "wishlist_to_cart", "cart_to_purchase",
+                       "overall_conversion")),
+    Chapter("products", ("recent",), rankings=RANKINGS),
+    Chapter("shoppers", ("recent", "pairs", "carts"),
+            _published("cart_abandonment", "search_effectiveness", "average_session_value",
+                       "time_to_purchase")),
 )  # fmt: skip
 CHAPTER_OF = {
     family: number for number, chapter in enumerate(CHAPTERS) for family in chapter.families
@@ -59,6 +66,11 @@ def _groups() -> dict[str, tuple[str, ...]]:
         window = family.size, family.is_closed_right, family.horizon
         alike[chapter, family.topics, window].append(name)
     return {name: tuple(names) for names in alike.values() for name in names}
+
+
+def chapters_of(names: Collection[str]) -> tuple[Chapter, ...]:
+    """Return the chapters of these names, in order; without names all of them."""
+    return tuple(chapter for chapter in CHAPTERS if not names or chapter.name in names)
 
 
 GROUP_OF = _groups()

@@ -10,17 +10,18 @@ state's topic, `output.refused` to the dead letter topic, and the batch's offset
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 
+from steamlab.errors import TopicError
 from steamlab.events import Decoded
 from steamlab.processor.batch import Batch
 from steamlab.processor.cells import Cells, Counts, Names, to_codes
 from steamlab.processor.changelog import Changelog
-from steamlab.processor.chapters import GROUP_OF
+from steamlab.processor.chapters import CHAPTERS, GROUP_OF, Chapter
 from steamlab.processor.facts import FORGOTTEN, Columns
 from steamlab.processor.families import (
     ALL_TOPICS,
@@ -68,10 +69,20 @@ class FirstStage:
     A cell is changed until the watermark of its topics has passed its end, the horizon of its
     metric, and `grace_ms`; what comes later is counted as late. Events older than `admitted_ms`
     behind the slowest topic are refused as too old: nothing knows any more whether they are new.
+    All events are validated, and admitted once, even if only some `chapters` are counted.
     """
 
-    def __init__(self, *, grace_ms: int = GRACE_MS, admitted_ms: int = DAY) -> None:
+    def __init__(
+        self,
+        *,
+        grace_ms: int = GRACE_MS,
+        admitted_ms: int = DAY,
+        chapters: Sequence[Chapter] = CHAPTERS,
+    ) -> None:
         self.grace_ms = grace_ms
+        self._chapters = [chapter.name for chapter in chapters]
+        self._families = {name for chapter in chapters for name in chapter.families}
+        self._kept = {fact for chapter in chapters for fact in chapter.facts}
         self.admitted_ms = max(admitted_ms, grace_ms) + 2 * HOUR
         self.clocks = dict.fromkeys(ALL_TOPICS, NEVER_MS)
         self.cells = Cells()
@@ -123,19 +134,23 @@ class FirstStage:
         if self._is_sweep_due():
             self._sweep(output)
         output.clocks = dict(self.clocks)
-        output.changelog["clock"] = msgspec.msgpack.encode(Clock(self.clocks, self._swept_ms))
+        clock = Clock(self.clocks, self._swept_ms, self._chapters)
+        output.changelog["clock"] = msgspec.msgpack.encode(clock)
         return output
 
     def _count(self, found: Admitted, output: Output) -> None:
         """Put the batch's facts in, and what changes by them into the cells."""
-        batch = Batch(found, self._users, self._games, self.clocks, self.grace_ms)
+        clocks, wanted = self.clocks, self._families
+        batch = Batch(found, self._users, self._games, clocks, wanted, self.grace_ms)
         batch.count()
-        recent, (pair, fact), carts = batch.recent(), batch.pair_facts(), batch.cart_facts()
+        recent = batch.recent() if "recent" in self._kept else np.empty((4, 0), np.int64)
+        pair, fact = batch.pair_facts() if "pairs" in self._kept else (recent[0, :0], recent[1, :0])
+        carts = batch.cart_facts() if "carts" in self._kept else []
         self._users.see(np.concatenate(batch.user), np.concatenate(batch.time))
         self._recent.add(recent, batch.rows, len(self._users.names))
         self._pairs.add(pair, fact, batch.rows)
         self._carts.add(carts, batch.rows)
-        output.late += batch.late
+        output.late.update({name: n for name, n in batch.late.items() if name in wanted})
         changed = self.cells.merge(batch.rows.sums(), batch.is_final, output.late)
         output.cells = {
             (name, bucket): dict(self.cells.counts.get((name, bucket), ()))
@@ -189,10 +204,15 @@ class FirstStage:
     def restore(
         self, changelog: Mapping[str, bytes | None], cells: Mapping[tuple[str, int], Counts]
     ) -> None:
-        """Put back what the last batches wrote: the newest record of each key."""
+        """Put back what the last batches wrote: the newest record of each key.
+
+        Raises `TopicError` where that was written by a stage that counts other chapters.
+        """
         clock = changelog.get("clock")
         if clock is not None:
             found = msgspec.msgpack.decode(clock, type=Clock)
+            if found.chapters != self._chapters:
+                raise _other_chapters(found.chapters, self._chapters)
             self.clocks, self._swept_ms = found.topics, found.swept_ms
         numbered = [(int(key.partition("|")[2]), key) for key in changelog if "|" in key]
         pairs: list[tuple[Columns, Columns]] = []
@@ -232,3 +252,10 @@ class FirstStage:
         marks = np.frombuffer(record.marks, np.int64).tolist()
         self._intake.remember(zip(record.identities, marks, strict=True))
         self._changelog.note_recent(key, value, rows.shape[1], record.newest_ms)
+
+
+def _other_chapters(found: Collection[str], asked: Collection[str]) -> TopicError:
+    return TopicError(
+        f"Expected the state of {', '.join(asked)}, and it is that of {', '.join(found)}.",
+        repair="Facts that were not kept cannot be made up: start with another --prefix.",
+    )

@@ -11,7 +11,7 @@ import numpy as np
 
 from steamlab.processor.cells import Rows
 from steamlab.processor.facts import FORGOTTEN, CartFact, Columns, cart_cells, carts, pair_cells
-from steamlab.processor.families import CODE, DAY
+from steamlab.processor.families import DAY
 
 __all__ = ["GAME_BITS", "Carts", "Pairs"]
 
@@ -53,7 +53,7 @@ class Pairs:
                 plus += pair_cells(after)
         self._note_days(pair, fact)
         for family in ("viewed", "viewed_day"):
-            rows.add(CODE[family], np.array(first_views, np.int64))
+            rows.add(family, np.array(first_views, np.int64))
         rows.extend(plus, +1)
         rows.extend(minus, -1)
 

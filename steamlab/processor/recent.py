@@ -6,7 +6,6 @@ import numpy as np
 
 from steamlab.processor.cells import Rows
 from steamlab.processor.facts import Columns, searches, sessions, viewers
-from steamlab.processor.families import CODE
 from steamlab.processor.pairs import GAME_BITS
 
 __all__ = ["LATE_VIEWER", "LATE_VISIT", "Recent"]
@@ -59,20 +58,32 @@ class Recent:
 
 def _contribute(facts: Columns, rows: Rows, sign: int) -> None:
     """Add what rows contribute that are sorted by user, time and kind."""
+    user, time, kind, _ = facts
+    what = kind & 3
+    if rows.wants("sessions"):
+        in_time = kind & LATE_VISIT == 0
+        rows.add("sessions", sessions(user[in_time], time[in_time]), n=sign)
+        _contribute_searches(user, time, what, rows, sign)
+    if rows.wants("viewers"):
+        _contribute_viewers(facts, rows, sign)
+
+
+def _contribute_viewers(facts: Columns, rows: Rows, sign: int) -> None:
     user, time, kind, game = facts
     what = kind & 3
-    in_time = kind & LATE_VISIT == 0
-    rows.add(CODE["sessions"], sessions(user[in_time], time[in_time]), n=sign)
-
     is_viewer = ((what == FOUND) | (what == VIEW)) & (kind & LATE_VIEWER == 0)
     pair = (user[is_viewer] << GAME_BITS) | game[is_viewer]
     begun, begin, ended, end = viewers(pair, time[is_viewer])
     mask = (1 << GAME_BITS) - 1
-    rows.add(CODE["viewers"], begin, rows.games(begun & mask), sign)
-    rows.add(CODE["viewers"], end, rows.games(ended & mask), -sign)
+    rows.add("viewers", begin, rows.games(begun & mask), sign)
+    rows.add("viewers", end, rows.games(ended & mask), -sign)
 
+
+def _contribute_searches(
+    user: Columns, time: Columns, what: Columns, rows: Rows, sign: int
+) -> None:
     is_searching = what <= FOUND
     is_view = what[is_searching] == FOUND
     asked, hit = searches(user[is_searching], time[is_searching], is_view)
-    rows.add(CODE["searches"], asked, n=sign)
-    rows.add(CODE["searches_hit"], hit, n=sign)
+    rows.add("searches", asked, n=sign)
+    rows.add("searches_hit", hit, n=sign)

@@ -44,10 +44,11 @@ class RecentRecord(Struct):
 
 
 class Clock(Struct):
-    """The newest time of each topic, and of the last sweep."""
+    """The newest time of each topic, and of the last sweep; the chapters that are counted."""
 
     topics: dict[str, int]
     swept_ms: int
+    chapters: list[str]
 
 
 def merge_facts(values: Sequence[bytes]) -> tuple[bytes, int]:
