@@ -27,9 +27,9 @@ from steamlab.processor.second_stage import SecondStage
 __all__ = ["Second"]
 
 _MANY = 2_000  # records: who takes so many at once is behind
-_PAUSE_S = 0.005  # after the records of a transaction
-_POSTPONED_S = 2.0
-_MARKERS_S = 0.25
+_PAUSE_S = 0.005  # in which nothing follows: then a transaction's records are all there
+_POSTPONED_S = 2.0  # for so long at most, what may still change is not published
+_MARKERS_S = 0.25  # for so long at most, offsets that only passed a marker are not committed
 
 _encode = msgspec.json.Encoder().encode
 

@@ -101,12 +101,11 @@ class Stage(ABC):
     def _burst(self, wait_s: float, pause_s: float) -> Iterator[Arrived]:
         """Yield what comes together: it is over when fewer than 1,000 come within a pause."""
         yield _sorted_out(self._consumer.consume(1, wait_s))
-        count = among = 1000
-        while among == 1000 and count <= self._batch:
+        for _ in range(self._batch // 1000):
             found = self._consumer.consume(1000, pause_s)
             yield _sorted_out(found)
-            among = len(found)
-            count += among
+            if len(found) < 1000:
+                break
 
     def _commit(self, records: Iterator[Write], offsets: Sequence[TopicPartition]) -> bool:
         """Write records and offsets together; where that is given up, go back to what is."""

@@ -173,7 +173,7 @@ class FirstStage:
         self.clocks.update((topic, newest) for topic in idle)
 
     def _is_sweep_due(self) -> bool:
-        """Whether an hour has passed: where hours fly, and all is looked at for little, a day."""
+        """Whether an hour has passed, and enough has come to be worth looking at all; or a day."""
         passed_ms = watermark(self.clocks, ALL_TOPICS) - self._swept_ms
         return passed_ms >= (HOUR if self._unswept >= _SWEPT else DAY)
 
