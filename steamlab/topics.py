@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported there
     AdminClient,
@@ -21,6 +20,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 
 from steamlab.errors import BrokerError, DeadlineError, TopicError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What only waits for a topic must not wait for pandas first: it is imported where a frame is made.
+
 __all__ = [
     "ALL_TOPICS",
     "CONTROL_TOPIC",
@@ -29,6 +33,7 @@ __all__ = [
     "STORE_TOPICS",
     "TopicSpec",
     "base_name",
+    "bounds",
     "create",
     "delete",
     "describe",
@@ -112,10 +117,11 @@ def delete(kafka: Mapping[str, Any], names: Iterable[str], *, timeout: float = 3
     _delete(kafka, list(names), time.monotonic() + timeout)
 
 
-def offsets(kafka: Mapping[str, Any], topic: str, *, timeout: float = 10) -> pd.DataFrame:
-    """Return where each partition of a topic begins and ends, by partition.
+def bounds(
+    kafka: Mapping[str, Any], topic: str, *, timeout: float = 10
+) -> dict[int, tuple[int, int]]:
+    """Return where each partition of a topic begins (the oldest record kept) and ends.
 
-    Columns: partition, begin (the oldest record kept), end (where the next record goes).
     Raises `TopicError` for an unknown topic.
     """
     deadline = time.monotonic() + timeout
@@ -123,7 +129,19 @@ def offsets(kafka: Mapping[str, Any], topic: str, *, timeout: float = 10) -> pd.
         partitions = sorted(_known_topic(admin, topic, deadline).partitions)
         begin = _list_offsets(admin, topic, partitions, _EARLIEST, deadline)
         end = _list_offsets(admin, topic, partitions, _LATEST, deadline)
-    return pd.DataFrame({"partition": partitions, "begin": begin, "end": end}, dtype="int64")
+    return dict(zip(partitions, zip(begin, end, strict=True), strict=True))
+
+
+def offsets(kafka: Mapping[str, Any], topic: str, *, timeout: float = 10) -> pd.DataFrame:
+    """Return where each partition of a topic begins and ends, by partition.
+
+    Columns: partition, begin (the oldest record kept), end (where the next record goes).
+    Raises `TopicError` for an unknown topic.
+    """
+    import pandas as pd
+
+    rows = [(number, *each) for number, each in bounds(kafka, topic, timeout=timeout).items()]
+    return pd.DataFrame(rows, columns=["partition", "begin", "end"], dtype="int64")
 
 
 def describe(kafka: Mapping[str, Any], topic: str, *, timeout: float = 10) -> pd.DataFrame:
@@ -132,6 +150,8 @@ def describe(kafka: Mapping[str, Any], topic: str, *, timeout: float = 10) -> pd
     Columns: partition, leader (-1: nobody), replicas and isr (lists of brokers; the in-sync
     replicas ascending). Raises `TopicError` for an unknown topic.
     """
+    import pandas as pd
+
     with AdminClient(dict(kafka)) as admin:
         known = _known_topic(admin, topic, time.monotonic() + timeout)
     parts = [known.partitions[number] for number in sorted(known.partitions)]
@@ -266,22 +286,26 @@ def _list_offsets(
     admin: AdminClient, topic: str, partitions: list[int], which: OffsetSpec, deadline: float
 ) -> list[int]:
     asked = {TopicPartition(topic, number): which for number in partitions}
-    try:
-        futures = admin.list_offsets(asked, request_timeout=_left(deadline))
-        found = {at.partition: future.result(_left(deadline)) for at, future in futures.items()}
-    except KafkaException as error:
-        if error.args[0].code() in _NO_LEADER_YET and time.monotonic() < deadline:
-            time.sleep(0.05)
-            return _list_offsets(admin, topic, partitions, which, deadline)
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise TopicError(
-                f"The topic {topic!r} was deleted meanwhile.", repair="Create it again."
-            ) from error
-        raise BrokerError(
-            f"Kafka could not say where {topic!r} begins and ends: {error.args[0].str()}.",
-            repair="Run `steamlab status` to see whether all brokers are up.",
-        ) from error
-    return [found[number].offset for number in partitions]
+    while True:
+        try:
+            futures = admin.list_offsets(asked, request_timeout=_left(deadline))
+            found = {at.partition: future.result(_left(deadline)) for at, future in futures.items()}
+            return [found[number].offset for number in partitions]
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code not in _NO_LEADER_YET or time.monotonic() > deadline:
+                raise _no_offsets(topic, error) from error
+        time.sleep(0.05)
+        _metadata(admin, deadline)  # who leads, and in which epoch: it does not ask by itself
+
+
+def _no_offsets(topic: str, error: KafkaException) -> TopicError | BrokerError:
+    if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return TopicError(f"The topic {topic!r} was deleted meanwhile.", repair="Create it again.")
+    return BrokerError(
+        f"Kafka could not say where {topic!r} begins and ends: {error.args[0].str()}.",
+        repair="Run `steamlab status` to see whether all brokers are up.",
+    )
 
 
 def _is_there(metadata: ClusterMetadata, name: str) -> bool:

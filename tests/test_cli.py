@@ -199,3 +199,14 @@ def test_metrics_load_no_kafka() -> None:
     code = "import steamlab.metrics.printing, sys; print('confluent_kafka' in sys.modules)"
     command = [sys.executable, "-c", code]
     assert "False\n" == subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"), [("process", False), ("second", False), ("first", True)]
+)
+def test_who_makes_no_frames_does_not_wait_for_pandas(module: str, expected: bool) -> None:
+    """The verb `process` and the second stage start without it; the first stage needs it."""
+    code = f"import steamlab.pipeline.{module}, sys; print('pandas' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"{expected}\n" == said

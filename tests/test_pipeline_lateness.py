@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 from unittest import mock
@@ -17,6 +16,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from steamlab import topics
 from steamlab.metrics import read_lines
+from steamlab.pipeline.counts import read_counts
 from steamlab.pipeline.first import First
 from steamlab.pipeline.places import PARTITIONS, Places
 from steamlab.pipeline.supervisor import Supervisor
@@ -38,19 +38,6 @@ def sent(*events: Event) -> list[Sent]:
     return [Sent(each.topic, each.key, each.value) for each in map(message, events)]
 
 
-def counts(kafka: Mapping[str, Any], places: Places) -> Counter[str]:
-    """Return what became of all events, by the state that the first stage has committed."""
-    found: Counter[str] = Counter()
-    newest_of = {
-        each.partition(): each.value()
-        for each in log(kafka, places.changelog)
-        if each.key() == b"counts"
-    }
-    for value in newest_of.values():
-        found.update(json.loads(value or b""))
-    return found
-
-
 @pytest.mark.broker
 def test_what_is_idle_lets_records_become_final(kafka: dict[str, Any]) -> None:
     """A minute of sales is final when the purchases fall silent; what still comes is counted.
@@ -70,7 +57,7 @@ def test_what_is_idle_lets_records_become_final(kafka: dict[str, Any]) -> None:
     assert [False, True] == [each["final"] for each in found]
     assert ["10.00", "10.00"] == [each["value"] for each in found]
     assert (5, 1) == tuple(
-        counts(kafka, places)[name] for name in ("accepted", "late orders_minute")
+        read_counts(kafka, places)[name] for name in ("accepted", "late orders_minute")
     )
 
 
@@ -123,7 +110,7 @@ def test_what_is_not_read_to_its_end_holds(kafka: dict[str, Any], is_ours: bool)
                 assert stop(), f"step {number} was not reached"
     finally:
         first.close()
-    assert (0 if is_ours else 1) == counts(kafka, places)["late orders_minute"]
+    assert (0 if is_ours else 1) == read_counts(kafka, places)["late orders_minute"]
 
 
 def dirty() -> list[Sent]:
@@ -171,7 +158,7 @@ def test_each_bad_event_is_a_dead_letter_once(kafka: dict[str, Any]) -> None:
     )
     _check_coordinates(kafka, places, letters)
     assert len(log(kafka, places.dead_letters, isolation="read_uncommitted")) > len(letters)
-    found = counts(kafka, places)
+    found = read_counts(kafka, places)
     assert (22, 3, 1) == tuple(found[name] for name in ("accepted", "duplicates", "tombstones"))
     assert 17 == sum(number for name, number in found.items() if name.startswith("refused "))
     expected = oracle_of(read_lines([line.encode() for line in DIRTY]).accepted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,11 +58,16 @@ def records(said: str) -> dict[str, Any]:
 
 def test_stream_and_batch_give_the_same_files(day: Path) -> None:
     """The processor's records of a seeded day are those of the batch, line by line."""
-    batch = steamlab("metrics", str(day), "--json").stdout
+    done = steamlab("metrics", str(day), "--json")
+    batch = done.stdout
     count = len(day.read_text(encoding="utf-8").splitlines())
     asked = ["--prefix", PLACES.prefix, "--until", str(count), "--grace", "4320"]
     stream = steamlab("process", *asked, "--timeout", "180", "--json")
     assert f"{count:,} events are processed, exactly once." in stream.stderr
+    fates = r"([0-9,]+) accepted, ([0-9,]+) duplicates?, ([0-9,]+) tombstones?, ([0-9,]+) refused"
+    (one,) = re.findall(fates, done.stderr)
+    assert (one,) == tuple(re.findall(fates, stream.stderr))
+    assert int(one[0].replace(",", "")) > 0 < int(one[1].replace(",", ""))
     assert records(batch) == records(stream.stdout)
     assert [key(json.loads(line)) for line in batch.splitlines()] == list(records(stream.stdout))
 

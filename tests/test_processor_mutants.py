@@ -25,9 +25,9 @@ from steamlab.processor import (
     recent,
     state,
 )
-from steamlab.processor.cells import Counts
 from steamlab.processor.changelog import Changelog
 from steamlab.processor.clocks import Clocks
+from steamlab.processor.families import Counts
 from steamlab.processor.first_stage import FirstStage
 from steamlab.processor.intake import Intake
 from steamlab.processor.second_stage import SecondStage

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from steamlab import topics
@@ -56,6 +57,34 @@ def test_the_running_store_is_steered_by_a_compacted_topic() -> None:
 def test_a_lessons_prefix_comes_off(topic: str, name: str) -> None:
     """Two digits, a letter if there is one, and a dot; nothing else."""
     assert name == base_name(topic)
+
+
+class OldLeaders(AdminClient):
+    """A client that knows leaders of an epoch that is over, until it asks for them again."""
+
+    asked = 0
+
+    def list_topics(self, *args: Any, **more: Any) -> Any:
+        """Ask who leads."""
+        self.asked += 1
+        return super().list_topics(*args, **more)
+
+    def list_offsets(self, *args: Any, **more: Any) -> Any:
+        """Be told of the newer epoch, as by a broker that came back, or ask in earnest."""
+        if self.asked > 1:
+            return super().list_offsets(*args, **more)
+        told: Future[Any] = Future()
+        told.set_exception(KafkaException(KafkaError(KafkaError.FENCED_LEADER_EPOCH)))
+        return dict.fromkeys(args[0], told)
+
+
+@pytest.mark.broker
+def test_old_leaders_are_asked_for_again(
+    kafka: dict[str, Any], topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client repeats an old epoch for ever: who leads has to be asked for."""
+    monkeypatch.setattr(topics, "AdminClient", OldLeaders)
+    assert dict.fromkeys(range(3), (0, 0)) == topics.bounds(kafka, topic, timeout=5)
 
 
 def test_clients_are_quiet_by_their_settings() -> None:

@@ -120,9 +120,9 @@ class First(Stage):
     def _warn_of_lost(self, committed: Sequence[TopicPartition]) -> None:
         """Say what retention has deleted before it was read."""
         for topic in self._places.inputs:
-            begin = topics.offsets(self._kafka, topic).set_index("partition")["begin"]
+            bounds = topics.bounds(self._kafka, topic)
             for each in committed:
-                lost = int(begin[each.partition]) - each.offset
+                lost = bounds[each.partition][0] - each.offset
                 if each.topic == topic and each.offset >= 0 and lost > 0:
                     text = "%s events of %s, partition %s, were deleted unread"
                     _LOG.warning(text, lost, topic, each.partition)

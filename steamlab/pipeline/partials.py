@@ -9,15 +9,17 @@ each family, a list of dimensions and numbers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
-from steamlab.processor.cells import Counts
 from steamlab.processor.chapters import CHAPTER_OF, CHAPTERS, GROUP_OF
-from steamlab.processor.first_stage import Output
+from steamlab.processor.families import Counts
 from steamlab.processor.sums import Cell, Closed
+
+if TYPE_CHECKING:
+    from steamlab.processor.first_stage import Output
 
 __all__ = [
     "CellsOf",

@@ -8,7 +8,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from steamlab.metrics.printing import print_records
+from steamlab.metric_table import print_records
+from steamlab.pipeline.counts import read_counts, told
 from steamlab.pipeline.published import in_order, read_published
 from steamlab.pipeline.supervisor import Supervisor
 from steamlab.replay.keys import interruptible
@@ -31,7 +32,7 @@ def process(
 
     With `until`, the records of `analytics.metrics` are printed at the end, as a table or with
     `json` as lines. With `only`, these chapters are all that is counted. A process that dies is
-    started again; what is said of that goes to stderr.
+    started again; what is said of that goes to stderr, and what became of all events.
     """
     processor = Supervisor(
         kafka, prefix=prefix, grace_ms=round(grace_s * 1000), idle_s=idle_s, only=only
@@ -41,6 +42,7 @@ def process(
             events=until, timeout=timeout, is_stopped=asked.is_set, tell=bar.tell
         )
     print(f"{done:,} events are processed, exactly once.", file=sys.stderr)
+    print("\n".join(told(read_counts(kafka, processor.places))), file=sys.stderr)
     if until is not None and done >= until:
         print_records(in_order(read_published(kafka, processor.places)), json=json)
     return done

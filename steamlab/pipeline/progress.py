@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -84,6 +85,8 @@ class Progress:
                         repair="Run `steamlab up`, then this again: it goes on where it was.",
                     ) from error
                 time.sleep(0.1)
+                with suppress(KafkaException):  # who leads now: it does not ask by itself
+                    self._admin.list_topics(timeout=1)
 
     @staticmethod
     def _committed(consumer: Consumer, places: Sequence[_Place]) -> dict[_Place, int]:

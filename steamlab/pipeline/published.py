@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from steamlab.metrics.sixteen import METRICS
 from steamlab.pipeline.logs import read_log
 from steamlab.pipeline.places import Places
+from steamlab.processor.chapters import CHAPTERS
 from steamlab.processor.records import Record
 from steamlab.topics import METRICS_TOPIC
 
@@ -17,7 +17,7 @@ __all__ = ["in_order", "read_open", "read_published"]
 
 _read = msgspec.json.Decoder(dict[str, Any]).decode
 _FINAL = b'"final":true}'  # the last field, as the second stage writes it
-_PLACE = {metric.name: place for place, metric in enumerate(METRICS)}
+_ORDER = [name for chapter in CHAPTERS for name in chapter.names]
 
 
 def read_published(kafka: Mapping[str, Any], places: Places) -> dict[str, Record]:
@@ -52,6 +52,6 @@ def in_order(found: Mapping[str, Record]) -> list[Record]:
 
     def place(record: Record) -> tuple[int, str, str]:
         dimension = "".join((record["dimension"] or {}).values())
-        return _PLACE[record["metric"]], record["windowStart"] or "~", dimension
+        return _ORDER.index(record["metric"]), record["windowStart"] or "~", dimension
 
     return sorted(found.values(), key=place)

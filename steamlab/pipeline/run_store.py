@@ -15,7 +15,7 @@ from rich.text import Text
 
 from steamlab import topics
 from steamlab.errors import DeadlineError
-from steamlab.metrics.printing import metric_table
+from steamlab.metric_table import metric_table
 from steamlab.pipeline.published import in_order
 from steamlab.pipeline.supervisor import Supervisor
 from steamlab.processor.records import Record

@@ -9,19 +9,18 @@ from typing import Any
 import msgspec
 from confluent_kafka import Message as KafkaMessage
 
+from steamlab.pipeline.counts import COUNTS
 from steamlab.pipeline.partials import partials
 from steamlab.pipeline.places import Places
 from steamlab.pipeline.transactions import Write
-from steamlab.processor.cells import Counts
 from steamlab.processor.chapters import CHAPTERS, Chapter
+from steamlab.processor.families import Counts
 from steamlab.processor.first_stage import FirstStage, Output
 from steamlab.processor.intake import Refusal
 from steamlab.processor.messages import AT_ONCE, decode_columns
 from steamlab.topics import base_name
 
 __all__ = ["Task"]
-
-_COUNTS = "counts"  # of the changelog's keys: what became of the events
 
 
 class Task:
@@ -54,8 +53,8 @@ class Task:
     def restore(self, changelog: Mapping[str, bytes], cells: dict[tuple[str, int], Counts]) -> None:
         """Put back the newest records of the changelog, and the partition's cells."""
         self.stage.restore(changelog, cells)
-        if _COUNTS in changelog:
-            self.counts.update(msgspec.json.decode(changelog[_COUNTS]))
+        if COUNTS in changelog:
+            self.counts.update(msgspec.json.decode(changelog[COUNTS]))
 
     def take(self, messages: Sequence[KafkaMessage]) -> None:
         """Take records. They are looked at few at a time, while all of them are in the cache."""
@@ -117,7 +116,7 @@ class Task:
     def _writes(self, output: Output, *, is_idle: bool) -> Iterator[Write]:
         for chapter, key, value in partials(self.number, output, is_idle=is_idle):
             yield self._places.partials, key, value, chapter, None
-        state = output.changelog | {_COUNTS: msgspec.json.encode(self.counts)}
+        state = output.changelog | {COUNTS: msgspec.json.encode(self.counts)}
         for name, changed in state.items():
             yield self._places.changelog, name.encode(), changed, self.number, None
 

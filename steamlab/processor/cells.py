@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from steamlab.processor.facts import Columns, Contribution
-from steamlab.processor.families import CODE, FAMILIES
+from steamlab.processor.families import CODE, FAMILIES, Counts
 
-__all__ = ["Cells", "Counts", "Names", "Rows", "settled_ms", "stack", "to_codes"]
-
-Counts: TypeAlias = dict[Any, int]
-"""The numbers of one bucket of a family, by dimension."""
+__all__ = ["Cells", "Names", "Rows", "settled_ms", "stack", "to_codes"]
 
 _SIZES = np.array([family.size for family in FAMILIES])
 _IS_CLOSED_RIGHT = np.array([family.is_closed_right for family in FAMILIES])

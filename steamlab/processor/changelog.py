@@ -19,7 +19,7 @@ from msgspec import Struct
 from steamlab.processor.cells import Names
 from steamlab.processor.facts import CartFact, Columns
 from steamlab.processor.intake import Identity
-from steamlab.processor.pairs import GAME_BITS
+from steamlab.processor.pairs import GAME_BITS, unpack
 from steamlab.processor.state import FactsRecord, RecentRecord, merge_facts, merge_recent
 
 __all__ = ["Changelog"]
@@ -145,7 +145,9 @@ class Changelog:
         """
         for chunk in chunks:
             each = zip(chunk.pair.tolist(), chunk.fact.tolist(), strict=True)
-            is_alive = np.array([fact in living.get(pair, ()) for pair, fact in each], bool)
+            is_alive = np.array(
+                [pair in living and fact in unpack(living[pair]) for pair, fact in each], bool
+            )
             yield chunk.pair[is_alive], chunk.fact[is_alive]
 
     def note_facts(self, key: str, value: bytes, pair: Columns, fact: Columns) -> None:

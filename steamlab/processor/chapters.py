@@ -33,9 +33,10 @@ class Chapter:
         return tuple(dict.fromkeys(name for metric in metrics for name in metric.families))
 
     @property
-    def names(self) -> set[str]:
-        """The names of the chapter's metrics."""
-        return {metric.name for metric in self.published} | {each.name for each in self.rankings}
+    def names(self) -> tuple[str, ...]:
+        """The names of the chapter's metrics, in the order of `steamlab metrics`."""
+        metrics: list[Published | Ranking] = [*self.published, *self.rankings]
+        return tuple(metric.name for metric in metrics)
 
 
 def _published(*names: str) -> tuple[Published, ...]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from steamlab.events import TOPIC_OF
 
-__all__ = ["ALL_TOPICS", "CODE", "FAMILIES", "FAMILY", "GRACE_MS", "NEVER_MS", "Family",
+__all__ = ["ALL_TOPICS", "CODE", "FAMILIES", "FAMILY", "GRACE_MS", "NEVER_MS", "Counts", "Family",
            "watermark"]  # fmt: skip
+
+Counts: TypeAlias = dict[Any, int]
+"""The numbers of one bucket of a family, by dimension."""
 
 SECOND = 1000
 MINUTE = 60 * SECOND

@@ -19,7 +19,7 @@ import numpy as np
 from steamlab.errors import TopicError
 from steamlab.events import Decoded
 from steamlab.processor.batch import Batch
-from steamlab.processor.cells import Cells, Counts, Names, to_codes
+from steamlab.processor.cells import Cells, Names, to_codes
 from steamlab.processor.changelog import Changelog
 from steamlab.processor.chapters import CHAPTERS, GROUP_OF, Chapter
 from steamlab.processor.facts import FORGOTTEN, Columns
@@ -30,6 +30,7 @@ from steamlab.processor.families import (
     GRACE_MS,
     HOUR,
     NEVER_MS,
+    Counts,
     watermark,
 )  # fmt: skip
 from steamlab.processor.intake import Admitted, Intake, Refusal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,16 +14,19 @@ from steamlab.processor.cells import Rows
 from steamlab.processor.facts import FORGOTTEN, CartFact, Columns, cart_cells, carts, pair_cells
 from steamlab.processor.families import DAY
 
-__all__ = ["GAME_BITS", "Carts", "Pairs"]
+__all__ = ["GAME_BITS", "Carts", "Pairs", "unpack"]
 
 GAME_BITS = 24  # a pair is user << 24 | game
 
 
 class Pairs:
-    """Each pair's facts, sorted; they are dropped 30 days after the last one."""
+    """Each pair's facts, sorted; they are dropped 30 days after the last one.
+
+    There are many, and most are only kept: in 8 bytes each, where an integer of its own needs 40.
+    """
 
     def __init__(self) -> None:
-        self.facts: dict[int, tuple[int, ...]] = {}
+        self.facts: dict[int, bytes] = {}
         self._by_day: defaultdict[int, list[Columns]] = defaultdict(list)
 
     def add(self, pair: Columns, fact: Columns, rows: Rows) -> None:
@@ -30,26 +34,35 @@ class Pairs:
         if not len(pair):
             return
         pair, fact, starts = _in_order(pair, fact)
-        bounds, all_facts = [*starts.tolist(), len(fact)], fact.tolist()
-        has_only_views = (np.bitwise_or.reduceat(fact & 7, starts) == 0).tolist()
+        ends, packed = np.append(starts[1:], len(fact)), fact.tobytes()
+        columns = (
+            pair[starts],
+            np.bitwise_or.reduceat(fact & 7, starts) == 0,
+            starts * 8,
+            ends * 8,
+            fact[starts],
+            fact[ends - 1],
+        )
         known, first_views = self.facts, []
         plus: list[Any] = []
         minus: list[Any] = []
-        for key, only_views, low, high in zip(
-            pair[starts].tolist(), has_only_views, bounds, bounds[1:], strict=False
+        for key, has_only_views, low, high, first, last in zip(
+            *(column.tolist() for column in columns), strict=True
         ):
-            new, before = tuple(all_facts[low:high]), known.get(key)
+            new, before = packed[low:high], known.get(key)
             if before is None:
                 known[key] = new
-                if only_views and _is_one_life(new[0], new[-1]):
-                    first_views.append(new[0] >> 3)
+                if has_only_views and _is_one_life(first, last):
+                    first_views.append(first >> 3)
                 else:
-                    plus += pair_cells(new)
-            elif only_views and _is_repeated(before[-1], new[0], new[-1]):
+                    plus += pair_cells(unpack(new))
+            elif has_only_views and _is_repeated(_last(before), first, last):
                 known[key] = before + new
             else:
-                known[key] = after = tuple(sorted(before + new))
-                minus += pair_cells(before)
+                earlier = unpack(before)
+                after = sorted(earlier + unpack(new))
+                known[key] = np.array(after, np.int64).tobytes()
+                minus += pair_cells(earlier)
                 plus += pair_cells(after)
         self._note_days(pair, fact)
         for family in ("viewed", "viewed_day"):
@@ -60,9 +73,9 @@ class Pairs:
     def put(self, pair: Columns, fact: Columns) -> None:
         """Put facts of new pairs back: all there are."""
         pair, fact, starts = _in_order(pair, fact)
-        bounds, all_facts = [*starts.tolist(), len(fact)], fact.tolist()
+        bounds, packed = [*(starts * 8).tolist(), len(fact) * 8], fact.tobytes()
         for key, low, high in zip(pair[starts].tolist(), bounds, bounds[1:], strict=False):
-            self.facts[key] = tuple(all_facts[low:high])
+            self.facts[key] = packed[low:high]
         self._note_days(pair, fact)
 
     def _note_days(self, pair: Columns, fact: Columns) -> None:
@@ -77,8 +90,17 @@ class Pairs:
         for day in [day for day in self._by_day if (day + 1) * DAY <= limit]:
             for key in np.concatenate(self._by_day.pop(day)).tolist():
                 facts = self.facts.get(key)
-                if facts is not None and facts[-1] >> 3 < limit:
+                if facts is not None and _last(facts) >> 3 < limit:
                     del self.facts[key]
+
+
+def unpack(facts: bytes) -> list[int]:
+    """Return a pair's facts, sorted."""
+    return memoryview(facts).cast("q").tolist()
+
+
+def _last(facts: bytes) -> int:
+    return int.from_bytes(facts[-8:], sys.byteorder)
 
 
 def _in_order(pair: Columns, fact: Columns) -> tuple[Columns, Columns, Columns]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from steamlab.processor.cells import Counts
 from steamlab.processor.families import (
     ALL_TOPICS,
     CARTS,
@@ -17,6 +16,7 @@ from steamlab.processor.families import (
     SEARCHES,
     VIEWS,
     WISHES,
+    Counts,
 )  # fmt: skip
 
 __all__ = ["PUBLISHED", "Look", "Published", "Values", "amount"]

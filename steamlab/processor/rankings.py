@@ -8,8 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from steamlab.processor.cells import Counts
-from steamlab.processor.families import DAY, HOUR, MINUTE, PURCHASES, SEARCHES, VIEWS, WISHES
+from steamlab.processor.families import (
+    DAY,
+    HOUR,
+    MINUTE,
+    PURCHASES,
+    SEARCHES,
+    VIEWS,
+    WISHES,
+    Counts,
+)
 from steamlab.processor.published import amount
 
 __all__ = ["RANKINGS", "Ranking", "rank", "rank_windows"]

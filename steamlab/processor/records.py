@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-from steamlab.processor.cells import Counts
+from steamlab.processor.families import Counts
 from steamlab.processor.published import PUBLISHED, Look, Published, Values
 from steamlab.processor.rankings import RANKINGS
 

@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from steamlab.processor.cells import Counts
 from steamlab.processor.chapters import CHAPTERS, Chapter
 from steamlab.processor.clocks import Clocks
-from steamlab.processor.families import FAMILY, GRACE_MS, NEVER_MS
+from steamlab.processor.families import FAMILY, GRACE_MS, NEVER_MS, Counts
 from steamlab.processor.published import Published
 from steamlab.processor.rankings import Ranking, rank, rank_windows
 from steamlab.processor.records import (

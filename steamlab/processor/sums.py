@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TypeAlias
 
-from steamlab.processor.cells import Counts
+from steamlab.processor.families import Counts
 
 __all__ = ["Cell", "Closed", "Sums"]
 
