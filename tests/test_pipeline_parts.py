@@ -87,9 +87,10 @@ def test_a_key_names_its_cell(partition: int, family: str, bucket: int) -> None:
 
 
 def test_keys_of_clocks_and_of_what_is_closed() -> None:
-    """A clock has no bucket; what is closed belongs to no partition."""
+    """A clock has no bucket; what is closed belongs to a day, and to no partition."""
     assert (3, "clock", None) == partials.read_key(partials.clock_key(3))
-    assert (None, "orders_minute", None) == partials.read_key(partials.closed_key("orders_minute"))
+    closed = partials.closed_key("orders_minute", 20413)
+    assert (None, "orders_minute", 20413) == partials.read_key(closed)
 
 
 @given(_COUNTS)
@@ -134,7 +135,7 @@ def test_cells_of_a_partition_are_its_own() -> None:
         partials.bucket_key((1, "orders_minute", 0)): value,
         partials.bucket_key((11, "orders_minute", 0)): value,
         partials.clock_key(1): b'{"topics":{}}',
-        partials.closed_key("orders_minute"): b'{"until":1,"counts":[]}',
+        partials.closed_key("orders_minute", 0): b'{"until":1,"counts":[]}',
     }
     expected = {("revenue_minute", 0): {}, ("orders_minute", 0): {"US": 2}}
     assert expected == partials.cells_of(1, records)

@@ -26,8 +26,9 @@ from steamlab.processor import (
     state,
 )
 from steamlab.processor.changelog import Changelog
+from steamlab.processor.chapters import chapters_of
 from steamlab.processor.clocks import Clocks
-from steamlab.processor.families import Counts
+from steamlab.processor.families import FAMILY, Counts
 from steamlab.processor.first_stage import FirstStage
 from steamlab.processor.intake import Intake
 from steamlab.processor.second_stage import SecondStage
@@ -158,6 +159,29 @@ def three_weeks() -> bool:
     return oracle_of(accepted) == seen
 
 
+def hour_by_hour() -> bool:
+    """Let a day's hours be closed one after the other, and restart; then comes what is late."""
+    hours = [kind(f"{hour:02}:10:00") for hour in range(12) for kind in (look, wish, add, buy)]
+    hours += [search(f"{hour:02}:20:00") for hour in range(12)]
+    accepted = read_lines([json.dumps(event).encode() for event in hours]).accepted
+    whole = run(accepted, batch=5, grace_ms=GRACE_MS, chapters=chapters_of({"sales", "products"}))
+    both = Both(grace_ms=GRACE_MS, chapters=chapters_of({"sales", "products"}))
+    for begin in range(0, len(accepted), 5):
+        both.process(accepted[begin : begin + 5])
+        both.restart()
+    late = FAMILY["orders_hour"].bucket(accepted[0].event_ms)
+    both.second.update(0, {("orders_hour", late): {"US": 9}}, both.clocks[0])
+    both.publish()
+    return whole == both.found
+
+
+def without_until(self: Sums, closed: Any) -> None:
+    """Put back what was closed, as if all might still change."""
+    RIGHT["restore"](
+        self, {key: (families.NEVER_MS, counts) for key, (_, counts) in closed.items()}
+    )
+
+
 def patch(module: Any, name: str, wrong: Any) -> Patch:
     """Replace one function or constant."""
     return lambda monkeypatch: monkeypatch.setattr(module, name, wrong, raising=False)
@@ -228,6 +252,7 @@ RIGHT: dict[str, Any] = {
     "append": cells.Rows._append,  # noqa: SLF001 - what is wrapped
     "contribute": recent._contribute,  # noqa: SLF001
     "put": Sums.put,
+    "restore": Sums.restore,
     "forget": pairs.Pairs.forget,
 }
 WRONG: dict[str, tuple[Scenario, Patch]] = {
@@ -335,6 +360,14 @@ WRONG: dict[str, tuple[Scenario, Patch]] = {
         patch(SecondStage, "_due", lambda self, _, stale, *, is_behind: sorted(stale)),
     ),
     "what is closed is not restored": (three_weeks, patch(Sums, "restore", lambda *_: None)),
+    "what is closed of a day is told in part": (
+        hour_by_hour,
+        patch(Sums, "_drop_whole_days", lambda self: self._days.clear()),
+    ),
+    "what is closed is restored without until when": (
+        hour_by_hour,
+        patch(Sums, "restore", without_until),
+    ),
 }
 
 

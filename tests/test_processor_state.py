@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+import pytest
+
 from steamlab.events import Decoded
 from steamlab.metrics import read_lines
+from steamlab.processor import changelog
 from steamlab.processor.first_stage import FirstStage
+from steamlab.processor.state import FactsRecord
 from tests.processing import Both, oracle_of, plain
 from tests.stream import Event, add, buy, look, search, wish
 
@@ -77,6 +82,32 @@ def test_state_does_not_grow_with_time() -> None:
     # One record of facts a day for 30 days and some, one of recent things for two, the clock.
     assert max(records for records, _ in sizes) <= 40
     assert max(cells for _, cells in sizes[50:]) <= 1.1 * max(cells for _, cells in sizes[:50])
+
+
+def test_facts_of_long_lives_are_carried_on_once_a_month(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pair that lives for a hundred days does not take its facts along in every sweep."""
+    monkeypatch.setattr(changelog, "_SMALL", 0)  # as where a batch has many facts
+    first, written = FirstStage(grace_ms=GRACE_MS), 0
+    for month in ("06", "07", "08", "09"):
+        for day in range(1, 26):
+            events = all_five(f"{month}-{day:02} 10:00:00", "u1")
+            for name, value in first.process_decoded(accepted(*events)).changelog.items():
+                if value is not None and name.startswith("facts"):
+                    written += len(msgspec.msgpack.decode(value, type=FactsRecord).pair_fact) // 8
+    # Four facts a day; each is written once, and again after about one, two and three months.
+    assert 400 < written <= 1_000
+
+
+def test_what_is_closed_is_told_day_by_day() -> None:
+    """Of a hundred days, what a batch tells is of the last of them: it does not grow."""
+    both, most = Both(grace_ms=GRACE_MS), 0
+    for month in ("06", "07", "08", "09"):
+        for day in range(1, 26):
+            both.process(accepted(*all_five(f"{month}-{day:02} 10:00:00", f"u{month}{day}")))
+            most = max([most, *(len(counts) for _, counts in both.closed.values())])
+    assert 1 == most
+    waits = [day for name, day in both.closed if name == "waits"]
+    assert 90 < len(waits) == len(set(waits))
 
 
 def test_a_cart_falls_silent_while_others_shop() -> None:

@@ -2,8 +2,8 @@
 
 Keys: `3|revenue_minute|1763719440000` is a bucket of input partition 3, of this family and those of
 its group; `3|clock` is how far that partition is (the last record of each of its transactions),
-`closed|orders_minute` what the second stage has let go. Values are JSON; of a bucket they have, for
-each family, a list of dimensions and numbers.
+`closed|orders_minute|20413` what the second stage has let go of a day (since 1970). Values are
+JSON; of a bucket they have, for each family, a list of dimensions and numbers.
 """
 
 from __future__ import annotations
@@ -86,24 +86,24 @@ def clock_key(partition: int) -> bytes:
     return f"{partition}|clock".encode()
 
 
-def closed_key(family: str) -> bytes:
-    """Return the key of what is closed of a family."""
-    return f"closed|{family}".encode()
+def closed_key(family: str, day: int) -> bytes:
+    """Return the key of what is closed of a family's day."""
+    return f"closed|{family}|{day}".encode()
 
 
 def read_key(key: bytes) -> tuple[int | None, str, int | None]:
     """Return a key's partition, family and bucket.
 
-    A clock has no bucket; what is closed has neither bucket nor partition.
+    A clock has no bucket; what is closed has a day instead, and no partition.
     """
     first, second, *rest = key.decode().split("|")
     if first == "closed":
-        return None, second, None
+        return None, second, int(rest[0])
     return int(first), second, int(rest[0]) if rest else None
 
 
 def closed_value(closed: Closed) -> bytes:
-    """Encode what is closed of a family."""
+    """Encode what is closed of a family's day."""
     until, counts = closed
     return _encode(_Closed(until, list(counts.items())))
 
@@ -120,7 +120,7 @@ def read_clock(value: bytes) -> Clock:
 
 
 def read_closed(value: bytes) -> Closed:
-    """Decode what is closed of a family."""
+    """Decode what is closed of a family's day."""
     found = _read_closed(value)
     return found.until, dict(found.counts)
 

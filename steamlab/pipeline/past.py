@@ -9,7 +9,7 @@ from confluent_kafka import Message
 
 from steamlab.pipeline import partials
 from steamlab.pipeline.partials import CellsOf
-from steamlab.processor.sums import Closed
+from steamlab.processor.sums import Closed, Day
 
 __all__ = ["Past"]
 
@@ -39,10 +39,13 @@ class Past:
         else:
             self._untold[partition][key] = value
 
-    def closed(self) -> dict[str, Closed]:
-        """Return what is closed of each family."""
-        named = {partials.read_key(key)[1]: value for key, value in self._closed.items()}
-        return {family: partials.read_closed(value) for family, value in named.items()}
+    def closed(self) -> dict[Day, Closed]:
+        """Return what is closed of each family, day by day."""
+        found = {}
+        for key, value in self._closed.items():
+            _, family, day = partials.read_key(key)
+            found[family, day or 0] = partials.read_closed(value)
+        return found
 
     def told(self) -> Iterator[tuple[int, partials.Clock, CellsOf]]:
         """Yield each input partition with its clock and its cells."""

@@ -8,7 +8,7 @@ that live on take their facts along into a newer record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ from msgspec import Struct
 from steamlab.processor.cells import Names
 from steamlab.processor.facts import CartFact, Columns
 from steamlab.processor.intake import Identity
-from steamlab.processor.pairs import GAME_BITS, unpack
+from steamlab.processor.pairs import GAME_BITS, last_fact, unpack
 from steamlab.processor.state import FactsRecord, RecentRecord, merge_facts, merge_recent
 
 __all__ = ["Changelog"]
@@ -55,9 +55,9 @@ class Changelog:
         self._small: dict[str, dict[int, _Small]] = {kind: {} for kind in _MERGE}
 
     def facts(
-        self, pair: Columns, fact: Columns, carts: Iterable[CartRow]
+        self, pair: Columns, fact: Columns, carts: Iterable[CartRow], newest_ms: int | None = None
     ) -> dict[str, bytes | None]:
-        """Record facts of pairs and carts."""
+        """Record facts of pairs and carts; the record is of use for a while after `newest_ms`."""
         if not len(pair):
             return {}
         users, user = self._named(pair >> GAME_BITS, self._users())
@@ -70,9 +70,12 @@ class Changelog:
             (at_user[people[who]], when, [at_game[games[each]] for each in what])
             for who, (when, what) in carts
         ]
-        record = FactsRecord(users, names, user.tobytes(), game.tobytes(), fact.tobytes(), rows)
+        if newest_ms is None:
+            newest_ms = int(np.max(fact)) >> 3
+        columns = user.tobytes(), game.tobytes(), fact.tobytes()
+        record = FactsRecord(users, names, *columns, rows, newest_ms)
         number = self._next()
-        self._facts[number] = _Chunk(int(np.max(fact)) >> 3, pair, fact)
+        self._facts[number] = _Chunk(newest_ms, pair, fact)
         return self._with_merged("facts", number, len(fact), msgspec.msgpack.encode(record))
 
     def recent(
@@ -118,7 +121,7 @@ class Changelog:
         return number
 
     def forget(
-        self, *, recent_ms: int, facts_ms: int, living: dict[int, Any]
+        self, *, recent_ms: int, facts_ms: int, living: Mapping[int, bytes]
     ) -> dict[str, bytes | None]:
         """Delete records that hold nothing newer than these instants; the living are carried on."""
         records: dict[str, bytes | None] = {}
@@ -131,29 +134,32 @@ class Changelog:
         for number in old:
             self._small["facts"].pop(number, None)
             records[f"facts|{number}"] = None
-        for pair, fact in self._living(chunks, living):
-            records |= self.facts(pair, fact, ())
+        if chunks:
+            pair, fact = self._living(chunks, living)
+            # Old as they are, these facts live as long as their pairs: or they would be carried on
+            # in every sweep.
+            last_ms = (last_fact(living[key]) >> 3 for key in pair.tolist())
+            records |= self.facts(pair, fact, (), max(last_ms, default=0))
         return records
 
     @staticmethod
-    def _living(
-        chunks: Iterable[_Chunk], living: dict[int, Any]
-    ) -> Iterator[tuple[Columns, Columns]]:
-        """Yield what is still known of the chunks' facts.
+    def _living(chunks: Iterable[_Chunk], living: Mapping[int, bytes]) -> tuple[Columns, Columns]:
+        """Return what is still known of the chunks' facts.
 
         A user's number may be somebody else's by now, so the fact itself is looked for.
         """
-        for chunk in chunks:
-            each = zip(chunk.pair.tolist(), chunk.fact.tolist(), strict=True)
-            is_alive = np.array(
-                [pair in living and fact in unpack(living[pair]) for pair, fact in each], bool
-            )
-            yield chunk.pair[is_alive], chunk.fact[is_alive]
+        pair = np.concatenate([chunk.pair for chunk in chunks])
+        fact = np.concatenate([chunk.fact for chunk in chunks])
+        each = zip(pair.tolist(), fact.tolist(), strict=True)
+        is_alive = np.array([key in living and it in unpack(living[key]) for key, it in each], bool)
+        return pair[is_alive], fact[is_alive]
 
-    def note_facts(self, key: str, value: bytes, pair: Columns, fact: Columns) -> None:
+    def note_facts(
+        self, key: str, value: bytes, pair: Columns, fact: Columns, newest_ms: int
+    ) -> None:
         """Take note of a record of facts that was read back."""
         number = self._noted(key, value, len(fact))
-        self._facts[number] = _Chunk(int(np.max(fact)) >> 3, pair, fact)
+        self._facts[number] = _Chunk(newest_ms, pair, fact)
 
     def note_recent(self, key: str, value: bytes, rows: int, newest_ms: int) -> None:
         """Take note of a recent record that was read back."""

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 from steamlab.events import TOPIC_OF
 
-__all__ = ["ALL_TOPICS", "CODE", "FAMILIES", "FAMILY", "GRACE_MS", "NEVER_MS", "Counts", "Family",
-           "watermark"]  # fmt: skip
+__all__ = ["ALL_TOPICS", "CODE", "DAY", "FAMILIES", "FAMILY", "GRACE_MS", "NEVER_MS", "Counts",
+           "Family", "watermark"]  # fmt: skip
 
 Counts: TypeAlias = dict[Any, int]
 """The numbers of one bucket of a family, by dimension."""

@@ -240,7 +240,7 @@ class FirstStage:
         self._users.see(user, fact >> 3)
         for who, when, what in record.carts:
             self._carts.put(int(users[who]), (when, tuple(games[what].tolist())))
-        self._changelog.note_facts(key, value, pair, fact)
+        self._changelog.note_facts(key, value, pair, fact, record.newest_ms)
         return pair, fact
 
     def _restore_recent(self, key: str, value: bytes) -> None:

@@ -14,7 +14,7 @@ from steamlab.processor.cells import Rows
 from steamlab.processor.facts import FORGOTTEN, CartFact, Columns, cart_cells, carts, pair_cells
 from steamlab.processor.families import DAY
 
-__all__ = ["GAME_BITS", "Carts", "Pairs", "unpack"]
+__all__ = ["GAME_BITS", "Carts", "Pairs", "last_fact", "unpack"]
 
 GAME_BITS = 24  # a pair is user << 24 | game
 
@@ -56,7 +56,7 @@ class Pairs:
                     first_views.append(first >> 3)
                 else:
                     plus += pair_cells(unpack(new))
-            elif has_only_views and _is_repeated(_last(before), first, last):
+            elif has_only_views and _is_repeated(last_fact(before), first, last):
                 known[key] = before + new
             else:
                 earlier = unpack(before)
@@ -90,7 +90,7 @@ class Pairs:
         for day in [day for day in self._by_day if (day + 1) * DAY <= limit]:
             for key in np.concatenate(self._by_day.pop(day)).tolist():
                 facts = self.facts.get(key)
-                if facts is not None and _last(facts) >> 3 < limit:
+                if facts is not None and last_fact(facts) >> 3 < limit:
                     del self.facts[key]
 
 
@@ -99,7 +99,8 @@ def unpack(facts: bytes) -> list[int]:
     return memoryview(facts).cast("q").tolist()
 
 
-def _last(facts: bytes) -> int:
+def last_fact(facts: bytes) -> int:
+    """Return a pair's newest fact."""
     return int.from_bytes(facts[-8:], sys.byteorder)
 
 

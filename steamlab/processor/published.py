@@ -18,6 +18,7 @@ from steamlab.processor.families import (
     WISHES,
     Counts,
 )  # fmt: skip
+from steamlab.processor.histogram import Histogram
 
 __all__ = ["PUBLISHED", "Look", "Published", "Values", "amount"]
 
@@ -142,25 +143,26 @@ def _session_value(look: Look) -> Values | None:
 
 
 def _waits(look: Look) -> Values | None:
-    """Make mean and median of a histogram of milliseconds: both stay exact."""
-    waits, unknown = sorted(look.counts("waits").items()), look.sum("waits_unknown")
-    count = sum(n for _, n in waits)
-    total = sum(wait * n for wait, n in waits)
-    middle = [_nth(waits, place) for place in ((count - 1) // 2, count // 2)] if count else []
+    """Make mean and median of milliseconds: both stay exact."""
+    histogram = Histogram()
+    histogram.change(look.counts("waits"))
+    return _spread(histogram, look.sum("waits_unknown"))
+
+
+def _all_waits(look: Look) -> Values | None:
+    """Make the same of all waits since the start: they are kept so that it stays cheap."""
+    waits: Any = look.counts("waits")
+    return _spread(waits, look.sum("waits_unknown"))
+
+
+def _spread(waits: Histogram, unknown: int) -> Values | None:
+    count, median = waits.count, waits.median()
     return {
-        "mean": ((2 * total + count) // (2 * count)) / 1000 if count else None,
-        "median": sum(middle) / 2 / 1000 if count else None,
+        "mean": ((2 * waits.sum + count) // (2 * count)) / 1000 if count else None,
+        "median": None if median is None else median / 1000,
         "count": count,
         "unattributed": unknown,
     } if count + unknown else None  # fmt: skip
-
-
-def _nth(histogram: list[tuple[int, int]], place: int) -> int:
-    for value, n in histogram:
-        place -= n
-        if place < 0:
-            return value
-    raise IndexError(place)
 
 
 _FUNNEL = (
@@ -195,5 +197,5 @@ PUBLISHED = (
               ("sessions", "sessions_revenue", "sessions_orders"),
               _session_value, _session_value),
     Published("time_to_purchase", (VIEWS, PURCHASES), HOUR, ("waits", "waits_unknown"),
-              _waits, _waits),
+              _waits, _all_waits),
 )  # fmt: skip

@@ -42,8 +42,8 @@ def metric_records(
         chosen = tables
         if metric.dimension:
             chosen = {
-                name: {member: each[member]} if member in each else {}
-                for name, each in tables.items()
+                name: {member: tables[name][member]} if member in tables[name] else {}
+                for name in metric.families
             }
         made = values(Look(chosen.__getitem__, now_ms))
         if made is not None:

@@ -27,7 +27,7 @@ from steamlab.processor.records import (
     metric_records,
     window_of,
 )
-from steamlab.processor.sums import Cell, Closed, Sums
+from steamlab.processor.sums import Cell, Closed, Day, Sums
 
 __all__ = ["SecondStage"]
 
@@ -49,7 +49,8 @@ class SecondStage:
         self._metrics = [metric for chapter in chapters for metric in chapter.published]
         self._rankings = [ranking for chapter in chapters for ranking in chapter.rankings]
         self._families = [FAMILY[name] for chapter in chapters for name in chapter.families]
-        self._sums = Sums([family.name for family in self._families], self._counted())
+        levels = [each.families[-1] for each in self._rankings if each.is_level]
+        self._sums = Sums([family.name for family in self._families], self._counted(), levels)
         self._clocks = Clocks(partitions=partitions, grace_ms=grace_ms)
         self._touched: defaultdict[str, set[int]] = defaultdict(set)
         self._open: dict[Window, dict[str, Record]] = {}  # published, not final
@@ -91,14 +92,13 @@ class SecondStage:
                     self._touched[name].add(bucket)
         self._clocks.tell(partition, clocks, is_idle=is_idle)
 
-    def restore(self, closed: Mapping[str, Closed], published: Mapping[str, Record | None]) -> None:
+    def restore(self, closed: Mapping[Day, Closed], published: Mapping[str, Record | None]) -> None:
         """Put back what was closed, and what was published; then update with all cells there are.
 
         Of what was final it is enough to know that it was: None stands for such a record. The first
         changes after that are what a crash kept from being published.
         """
-        for name, each in closed.items():
-            self._sums.restore(name, each)
+        self._sums.restore(closed)
         self._before = dict(published)
         for key, record in published.items():
             if record is None or record["final"]:
@@ -108,11 +108,10 @@ class SecondStage:
             else:
                 self._open.setdefault(window_of(record), {})[key] = record
 
-    def closed(self) -> tuple[list[Cell], dict[str, Closed]]:
-        """Return the cells that the last changes let go, and by family what is closed now."""
-        names = {name for _, name, _ in self._gone}
+    def closed(self) -> tuple[list[Cell], dict[Day, Closed]]:
+        """Return the cells that the last changes let go, and the days that they belong to."""
         gone, self._gone = self._gone, []
-        return gone, {name: self._sums.closed[name] for name in names}
+        return gone, self._sums.closed()
 
     @property
     def has_postponed(self) -> bool:
@@ -181,8 +180,7 @@ class SecondStage:
         return self._clocks.is_final(metric.topics, metric.settled_ms(window))
 
     def _is_closed(self, name: str, bucket: int) -> bool:
-        until, _ = self._sums.closed[name]
-        return bool(FAMILY[name].settled_ms(bucket) <= until)
+        return bool(FAMILY[name].settled_ms(bucket) <= self._sums.until[name])
 
     def _windows(self, metric: Published, windows: Iterable[int]) -> dict[str, Record | None]:
         found: dict[str, Record | None] = {}
@@ -236,7 +234,7 @@ class SecondStage:
 
     def _lists(self, ranking: Ranking, ends: list[int]) -> dict[str, Record | None]:
         cells = [self._sums.buckets[name] for name in ranking.families]
-        base = self._sums.closed[ranking.families[-1]][1] if ranking.is_level else {}
+        base = self._sums.bases.get(ranking.families[-1], {})
         found: dict[str, Record | None] = {}
         for run in _runs(ends, ranking.size):
             lists = rank_windows(ranking, run, cells, base)

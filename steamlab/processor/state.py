@@ -22,7 +22,10 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class FactsRecord(Struct):
-    """Facts of pairs and carts; users and games are places in the lists of names."""
+    """Facts of pairs and carts; users and games are places in the lists of names.
+
+    `newest_ms` is when the last of all facts of these pairs happened, in this record or elsewhere.
+    """
 
     users: list[str]
     games: list[str]
@@ -30,6 +33,7 @@ class FactsRecord(Struct):
     pair_game: bytes
     pair_fact: bytes
     carts: list[tuple[int, int, list[int]]]
+    newest_ms: int
 
 
 class RecentRecord(Struct):
@@ -55,9 +59,10 @@ def merge_facts(values: Sequence[bytes]) -> tuple[bytes, int]:
     """Return one record of facts for several, and how many facts it has."""
     users, games = Names(), Names()
     columns: list[list[Columns]] = [[], [], []]
-    carts = []
+    carts, newest_ms = [], []
     for value in values:
         record = msgspec.msgpack.decode(value, type=FactsRecord)
+        newest_ms.append(record.newest_ms)
         user, game = to_codes(users, record.users), to_codes(games, record.games)
         columns[0].append(user[np.frombuffer(record.pair_user, np.int64)])
         columns[1].append(game[np.frombuffer(record.pair_game, np.int64)])
@@ -65,7 +70,13 @@ def merge_facts(values: Sequence[bytes]) -> tuple[bytes, int]:
         carts += [(int(user[who]), when, game[what].tolist()) for who, when, what in record.carts]
     pair_user, pair_game, fact = (np.concatenate(parts) for parts in columns)
     merged = FactsRecord(
-        list(users), list(games), pair_user.tobytes(), pair_game.tobytes(), fact.tobytes(), carts
+        list(users),
+        list(games),
+        pair_user.tobytes(),
+        pair_game.tobytes(),
+        fact.tobytes(),
+        carts,
+        max(newest_ms),
     )
     return _encode(merged), len(fact)
 
