@@ -14,7 +14,7 @@ help:
 	@echo 'make lab        set up, start Kafka, open the course in JupyterLab'
 	@echo 'make down       end Kafka'
 	@echo 'make test       everything that proves the course; brings its own Kafka'
-	@echo 'make soak       kill the processor 200 times, and a broker 10 times: half an hour'
+	@echo 'make soak       kill the processor 200 times, and a broker 10 times: a quarter of an hour'
 	@echo 'make check      format, lint, types, notebook rules, quick tests: seconds'
 	@echo 'make notebooks  run every notebook and compare it with what is stored'
 	@echo 'make sync       derive the exercises from the solutions, run both, store the outputs'

@@ -2,5 +2,7 @@
 
 `places` names the topics and the clients' settings; `logs` reads state back; `transactions` writes
 output, state and offsets together; `stage` is what the two have in common, `first` and `second` are
-they; `worker` is their process, and `supervisor` starts it again after a crash.
+they, with a `task` for each input partition, and `partials` between them; `past` is what the second
+finds when it starts. `worker` is their process, `supervisor` starts it again after a crash.
+`progress`, `counts` and `published` tell how far it is, what became of the events, and the records.
 """
