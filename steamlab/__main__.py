@@ -21,7 +21,7 @@ from steamlab.printing import (
 
 # Every verb imports what it needs when it runs: `steamlab --help` answers at once.
 
-__all__ = ["app", "main"]
+__all__ = ["MetricChapter", "app", "main"]
 
 app = typer.Typer(
     no_args_is_help=True,

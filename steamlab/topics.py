@@ -1,12 +1,10 @@
-"""The store's topics as data; create, empty, delete and describe topics, and wait for it."""
+"""Create, empty, delete and describe topics, and wait for it; the store's topics as data."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -19,6 +17,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 )
 
 from steamlab.errors import BrokerError, DeadlineError, TopicError
+from steamlab.store_topics import (
+    ALL_TOPICS,
+    CONTROL_TOPIC,
+    DEAD_LETTER_TOPIC,
+    METRICS_TOPIC,
+    STORE_TOPICS,
+    TopicSpec,
+    base_name,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +49,6 @@ __all__ = [
     "wait_for_partitions",
 ]
 
-_DAY_MS = 24 * 60 * 60 * 1000
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 # A new topic's leaders need a moment, and so do those of a broker that comes back.
@@ -53,48 +59,6 @@ _NO_LEADER_YET = {
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError._NOENT,  # noqa: SLF001 - the client's own name: "No leaders found"
 }
-_LESSON = re.compile(r"^\d\d[a-z]?\.")
-
-
-@dataclass(frozen=True)
-class TopicSpec:
-    """A topic as it should be: `config` holds Kafka's own topic settings, as strings."""
-
-    name: str
-    partitions: int
-    config: Mapping[str, str] = field(default_factory=dict)
-
-
-def _raw(name: str) -> TopicSpec:
-    return TopicSpec(name, 6, {"retention.ms": str(7 * _DAY_MS)})
-
-
-STORE_TOPICS: tuple[TopicSpec, ...] = (
-    _raw("store.game-views"),
-    _raw("store.wishlist-events"),
-    _raw("store.cart-events"),
-    _raw("store.purchases"),
-    _raw("store.searches"),
-)
-METRICS_TOPIC = TopicSpec(
-    "analytics.metrics",
-    3,
-    {"cleanup.policy": "compact,delete", "retention.ms": str(30 * _DAY_MS)},
-)
-# Kept longer than the raw events: whoever repairs a bad one needs it after the others are gone. And
-# larger: the largest event that Kafka takes by default comes with headers that say what is wrong.
-DEAD_LETTER_TOPIC = TopicSpec(
-    "store.dead-letters",
-    3,
-    {"retention.ms": str(30 * _DAY_MS), "max.message.bytes": str(2 * 1024 * 1024)},
-)
-CONTROL_TOPIC = TopicSpec("steamlab.control", 1, {"cleanup.policy": "compact"})
-ALL_TOPICS: tuple[TopicSpec, ...] = (*STORE_TOPICS, METRICS_TOPIC, DEAD_LETTER_TOPIC, CONTROL_TOPIC)
-
-
-def base_name(topic: str) -> str:
-    """Return a topic's name without its lesson: `05b.store.searches` -> `store.searches`."""
-    return _LESSON.sub("", topic)
 
 
 def create(kafka: Mapping[str, Any], specs: Iterable[TopicSpec], *, timeout: float = 30) -> None:
