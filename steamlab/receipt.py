@@ -39,7 +39,7 @@ def keep(error: KafkaError | None, message: Message) -> None:
             f"Your order was not stored: {error.str()}.",
             repair="Run `steamlab status` to see whether Kafka is well, and the cell again.",
         )
-    path = settings().home / "receipt.json"
+    path = settings().receipt
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}")
     draft.write_text(json.dumps(row(message)), "utf-8")
@@ -60,7 +60,7 @@ def find(kafka: Mapping[str, Any], *, timeout: float = 10) -> dict[str, Any]:
 def _kept() -> dict[str, Any] | None:
     """Return what was kept, if it is an order of somebody's."""
     try:
-        kept = json.loads((settings().home / "receipt.json").read_text("utf-8"))
+        kept = json.loads(settings().receipt.read_text("utf-8"))
     except (OSError, ValueError):
         return None
     known = isinstance(kept, dict) and {*RECORD_COLUMNS, "userId", "orderId"} <= kept.keys()

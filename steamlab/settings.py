@@ -23,8 +23,9 @@ class Settings:
     `bootstrap` (`STEAMLAB_BOOTSTRAP`): somebody else's running cluster, used instead of our own.
     `kafka_jars` (`STEAMLAB_KAFKA_JARS`): the `libs` folder of an unpacked Kafka.
     `maven` (`STEAMLAB_MAVEN`): a mirror to fetch Kafka's jars from.
-    `home` (`STEAMLAB_HOME`): the local broker's state, receipts and progress.
+    `home` (`STEAMLAB_HOME`): the local broker's state, receipt and progress.
     `progress` (`STEAMLAB_PROGRESS`): which exercises are ok, a file; in the home unless told.
+    `receipt` (`STEAMLAB_RECEIPT`): where the learner's order lies, a file; in the home unless told.
     `cache` (`STEAMLAB_CACHE`): the verified jars, and an archive of their classes.
     `port` (`STEAMLAB_PORT`): the local broker's first choice of a port.
     `speed` (`STEAMLAB_SPEED`): turns the store's clock up by this factor, as tests do.
@@ -37,6 +38,7 @@ class Settings:
     maven: str | None
     home: Path
     progress: Path
+    receipt: Path
     cache: Path
     port: int
     speed: float
@@ -53,6 +55,7 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
         maven=environ.get("STEAMLAB_MAVEN") or None,
         home=home,
         progress=_path(environ, "STEAMLAB_PROGRESS", home / "progress.json"),
+        receipt=_path(environ, "STEAMLAB_RECEIPT", home / "receipt.json"),
         cache=_path(environ, "STEAMLAB_CACHE", user_cache_path("steamlab")),
         port=int(_number(environ, "STEAMLAB_PORT", 29092, 1024, 65535)),
         speed=_number(environ, "STEAMLAB_SPEED", 1.0, 0.01, 10_000.0),

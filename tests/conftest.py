@@ -31,14 +31,19 @@ def pytest_configure(config: pytest.Config) -> None:
     home = _HOMES / f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
     home.mkdir(parents=True)
     os.environ["STEAMLAB_HOME"] = str(home)
-    for name in ("STEAMLAB_PROGRESS", "STEAMLAB_LETTER"):  # the learner's, not the run's
+    for name in (
+        "STEAMLAB_PROGRESS",
+        "STEAMLAB_RECEIPT",
+        "STEAMLAB_LETTER",
+    ):  # the learner's, not the run's
         os.environ.pop(name, None)
 
 
 class FreshProgress:
-    """Lets each notebook begin with no exercise done: what its last cell shows is compared.
+    """Lets each notebook begin with no exercise done, and with no order placed.
 
-    A plugin of its own, because what a conftest.py says of single tests holds below its folder.
+    What its cells show of both is compared, and other notebooks run beside it. A plugin of its own,
+    because what a conftest.py says of single tests holds below its folder.
     """
 
     def __init__(self) -> None:
@@ -51,9 +56,10 @@ class FreshProgress:
             return
         self._notebook = item.path
         name = "-".join(item.path.with_suffix(".json").parts[-2:])
-        progress = Path(os.environ["STEAMLAB_HOME"]) / "progress" / name
-        progress.unlink(missing_ok=True)
-        os.environ["STEAMLAB_PROGRESS"] = str(progress)
+        for kind in ("progress", "receipt"):
+            path = Path(os.environ["STEAMLAB_HOME"]) / kind / name
+            path.unlink(missing_ok=True)
+            os.environ[f"STEAMLAB_{kind.upper()}"] = str(path)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -111,15 +111,10 @@ def test_a_group_forgets(lesson: Lesson) -> None:
 
 
 @pytest.fixture
-def no_receipt() -> Iterator[Path]:
-    """The place of the receipt, empty; what was there comes back."""
-    path = settings().home / "receipt.json"
-    before = path.read_bytes() if path.exists() else None
-    path.unlink(missing_ok=True)
-    yield path
-    path.unlink(missing_ok=True)
-    if before is not None:
-        path.write_bytes(before)
+def no_receipt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A place for a receipt, empty: not that of a notebook that runs beside."""
+    monkeypatch.setenv("STEAMLAB_RECEIPT", str(tmp_path / "receipt.json"))
+    return settings().receipt
 
 
 def place_order(lesson: Lesson, topic: str, **fields: str) -> None:

@@ -68,18 +68,16 @@ def addresses(bootstrap: str) -> Finding:
 
 def round_trip(bootstrap: str) -> Finding:
     """Send a record and read it, in a topic that exists for this moment only."""
-    from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
-
+    from steamlab import topics
     from steamlab.client import client_config
 
     kafka = client_config(bootstrap)
-    admin = AdminClient(kafka)  # not steamlab.topics: its DataFrames take a second to load
     topic = f"steamlab.doctor-{uuid4().hex[:8]}"
-    admin.create_topics([NewTopic(topic, 1)], operation_timeout=10)[topic].result(15)
+    topics.create(kafka, [topics.TopicSpec(topic, 1)], timeout=15)
     try:
         took_ms = _send_and_read(kafka, topic, uuid4().bytes)
     finally:
-        admin.delete_topics([topic], operation_timeout=10)[topic].result(15)
+        topics.delete(kafka, [topic], timeout=15)
     if took_ms is None:
         return Finding("round trip", False, "no record came back", _RESTART)
     return Finding("round trip", True, f"a record went and came back in {took_ms:.0f} ms")
