@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbval.kernel
 import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -16,6 +17,7 @@ from xdist.scheduler import LoadScopeScheduling
 from steamlab import broker, topics
 from steamlab.client import client_config
 from tests import exercise_counts, scheduling
+from tests.kernels import OverFiles
 
 _HOMES = Path(__file__).resolve().parent.parent / "build" / "test-home"
 
@@ -23,6 +25,7 @@ _HOMES = Path(__file__).resolve().parent.parent / "build" / "test-home"
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a home of its own; workers and the kernels of notebooks inherit it."""
     config.pluginmanager.register(FreshProgress())
+    nbval.kernel.KernelManager = OverFiles
     if _is_worker(config):
         return
     for left in _HOMES.glob("*-*"):

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
@@ -17,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from steamlab import charts, topics
 from steamlab.drawing import screen
 from steamlab.frames import send
+from tests.kernels import OverFiles
 
 pytestmark = pytest.mark.broker
 
@@ -39,7 +39,7 @@ class Kernel:
     """A kernel, and cells with an id, as JupyterLab sends them."""
 
     def __init__(self) -> None:
-        self._manager = KernelManager(kernel_name="python3")
+        self._manager = OverFiles(kernel_name="python3")
         self._manager.start_kernel(stderr=subprocess.DEVNULL)
         self._client = self._manager.blocking_client()
         self._client.start_channels()
