@@ -8,12 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from steamlab.errors import BrokerError
@@ -72,23 +67,45 @@ def lag(
     """Return how far a group is behind: topic, partition, committed, end, lag (records).
 
     `committed` is <NA> where the group never committed; then `lag` counts from the beginning,
-    and so it does where records were deleted before the group read them.
+    and so it does where records were deleted before the group read them. Raises `BrokerError` if
+    Kafka does not say within `timeout`.
     """
     names = [topics] if isinstance(topics, str) else list(topics)
     frame = pd.concat([offsets(kafka, name, timeout=timeout).assign(topic=name) for name in names])
     places = zip(frame["topic"], frame["partition"], strict=True)
     asked = [TopicPartition(str(topic), int(partition)) for topic, partition in places]
-    request = ConsumerGroupTopicPartitions(group, asked)
-    with AdminClient(dict(kafka)) as admin:
-        future = admin.list_consumer_group_offsets([request], request_timeout=timeout)[group]
-        known = {
-            (at.topic, at.partition): at.offset for at in future.result(timeout).topic_partitions
-        }
+    known = _committed(kafka, group, asked, time.monotonic() + timeout)
     committed = [known.get((at.topic, at.partition), -1) for at in asked]
     frame["committed"] = pd.array([at if at >= 0 else None for at in committed], dtype="Int64")
     next_read = frame["committed"].fillna(-1).astype("int64").clip(lower=frame["begin"])
     frame["lag"] = frame["end"] - next_read
     return frame[["topic", "partition", "committed", "end", "lag"]].reset_index(drop=True)
+
+
+def _committed(
+    kafka: Mapping[str, Any], group: str, asked: list[TopicPartition], deadline: float
+) -> dict[Place, int]:
+    """Ask beside the group, which nobody joins by that.
+
+    `AdminClient.list_consumer_group_offsets` (confluent-kafka 2.16.1) takes the process with it
+    where the group's coordinator is not ready, as on a Kafka that has started this moment.
+    """
+    # Unlike a reader of committed records, it does not wait for transactions to end.
+    config = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
+    with Consumer(dict(kafka) | config) as consumer:
+        while True:
+            try:
+                found = consumer.committed(asked, timeout=max(deadline - time.monotonic(), 0.1))
+            except KafkaException as error:
+                reason: KafkaError = error.args[0]
+                if reason.code() not in _MOMENTARY or time.monotonic() > deadline:
+                    raise BrokerError(
+                        f"Kafka did not say how far the group {group!r} is: {reason.str()}.",
+                        repair="Run `steamlab status` to see whether Kafka is well.",
+                    ) from error
+                time.sleep(0.1)
+            else:
+                return {(at.topic, at.partition): at.offset for at in found}
 
 
 def delete_group(kafka: Mapping[str, Any], group: str, *, timeout: float = 30) -> None:

@@ -22,6 +22,13 @@ from steamlab.kafka.node import find_nodes
 from steamlab.kafka.state import free_ports
 from steamlab.settings import settings
 
+LAG = """
+from steamlab import broker, groups, topics
+from steamlab.client import client_config
+kafka = client_config(broker.reset().bootstrap)
+topics.create(kafka, [topics.TopicSpec("things", 2)])
+print([int(groups.lag(kafka, f"nobody{n}", "things")["lag"].sum()) for n in range(5)])
+"""
 UP = "from steamlab.broker import up; found = up(); print(found.bootstrap, found.cluster_id)"
 
 
@@ -133,6 +140,14 @@ def test_reset_starts_an_empty_kafka(started: tuple[str, str]) -> None:
     seen = probe(fresh.bootstrap)
     assert seen is not None
     assert {} == seen.topics
+
+
+@pytest.mark.broker
+@pytest.mark.usefixtures("started")
+def test_a_kafka_of_this_moment_knows_no_groups() -> None:
+    """Asked how far one is before it has a coordinator for it, it takes nobody's process along."""
+    done = subprocess.run([sys.executable, "-c", LAG], capture_output=True, text=True, timeout=180)
+    assert (0, "[0, 0, 0, 0, 0]") == (done.returncode, done.stdout.strip())
 
 
 @pytest.mark.broker
