@@ -212,17 +212,23 @@ def _everywhere(
         brokers = _metadata(admin, deadline).brokers.values()
     for broker in brokers:
         alone = dict(kafka) | {"bootstrap.servers": f"{broker.host}:{broker.port}"}
-        while True:
+        has_answered = False
+        while not (has_answered and time.monotonic() > deadline):
             # A client asks any broker that it knows; a new one knows only this one.
             with AdminClient(alone) as admin:
-                if holds(_metadata(admin, deadline)):
-                    break
-            if time.monotonic() > deadline:
-                raise DeadlineError(
-                    f"Waited for {what} on broker {broker.id}, in vain.",
-                    repair="Run `steamlab status` to see whether Kafka is well.",
-                )
+                try:
+                    if holds(_metadata(admin, deadline)):
+                        break
+                    has_answered = True
+                except BrokerError:  # at the deadline an answer may come too late
+                    if not has_answered:
+                        raise
             time.sleep(0.02)
+        else:
+            raise DeadlineError(
+                f"Waited for {what} on broker {broker.id}, in vain.",
+                repair="Run `steamlab status` to see whether Kafka is well.",
+            )
 
 
 def _metadata(admin: AdminClient, deadline: float) -> ClusterMetadata:

@@ -178,6 +178,28 @@ def test_more_partitions_are_waited_for(kafka: dict[str, Any], topic: str) -> No
         topics.wait_for_partitions(kafka, topic, 5, timeout=1)
 
 
+class TooLate(AdminClient):
+    """A client whose answers need half a second at least."""
+
+    def list_topics(self, *args: Any, timeout: float = 10, **more: Any) -> Any:
+        """Return the metadata, or time out."""
+        if timeout < 0.5:
+            raise KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT))
+        return super().list_topics(*args, timeout=timeout, **more)
+
+
+@pytest.mark.broker
+def test_an_answer_that_comes_too_late_is_a_wait_in_vain(
+    kafka: dict[str, Any], topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has answered before is there: it is not said that Kafka does not answer."""
+    monkeypatch.setattr(topics, "AdminClient", TooLate)
+    with pytest.raises(DeadlineError, match="Waited for"):
+        topics.wait_for_partitions(kafka, topic, 5, timeout=1)
+    with pytest.raises(BrokerError, match="does not answer"):
+        topics.wait_for_partitions(kafka, topic, 5, timeout=0.4)
+
+
 @pytest.mark.broker
 def test_an_unknown_topic_is_one_sentence(kafka: dict[str, Any], topic: str) -> None:
     """The error names the topic and says which ones there are."""

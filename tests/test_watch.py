@@ -228,7 +228,8 @@ def test_deadline_and_unknown_topic(kafka: dict[str, Any], purchases: str) -> No
 
 
 def _start(kafka: dict[str, Any], topic: str) -> subprocess.Popen[bytes]:
-    code = (
+    code = (  # whoever starts the tests in the background lets all their children ignore Ctrl-C
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from steamlab.client import client_config; from steamlab.watch import watch; "
         f"watch(client_config({kafka['bootstrap.servers']!r}), {topic!r})"
     )
