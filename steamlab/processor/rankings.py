@@ -127,10 +127,15 @@ def _running(buckets: Buckets, at: dict[str, int], low: int, steps: int, every: 
         rows += [(bucket - low) // every] * len(counts)
         columns += [at.get(member, other) for member in counts]
         numbers += counts.values()
-    is_large = max(numbers, default=0) > 2**52  # no integer of a column holds these
-    table = np.zeros((steps + 1, other + 1), object if is_large else np.int64)
+    table = np.zeros((steps + 1, other + 1), _narrowest(numbers))
     table[rows, columns] = numbers
-    return np.cumsum(table[:, :other], axis=0)
+    return np.cumsum(table[:, :other], axis=0, dtype=table.dtype)
+
+
+def _narrowest(numbers: Sequence[int]) -> Any:
+    """Return the type of the smallest integers that hold any sum of these: less to look through."""
+    largest = sum(map(abs, numbers))
+    return np.int32 if largest < 2**31 else np.int64 if largest < 2**62 else object
 
 
 def _before(buckets: Buckets, base: Counts, members: Sequence[str], low: int) -> list[int]:
@@ -144,14 +149,20 @@ def _before(buckets: Buckets, base: Counts, members: Sequence[str], low: int) ->
     return list(levels.values())
 
 
+def _least(table: Any) -> Any:
+    """Return a number for each row that its tenth is not below; the tenth of a few good columns."""
+    if table.shape[1] > 5 * TOP:
+        table = table[:, np.argpartition(table.max(axis=0), -5 * TOP)[-5 * TOP :]]
+    if table.shape[1] <= TOP:
+        return np.ones(len(table), table.dtype)
+    return np.maximum(np.partition(table, -TOP, axis=1)[:, -TOP], 1)
+
+
 def _lists(
     ranking: Ranking, ends: Sequence[int], members: list[str], sums: list[Any]
 ) -> dict[int, list[dict[str, Any]]]:
     first = sums[0]
-    least = np.ones(len(first), np.int64)
-    if len(members) > TOP:  # only what could be among the first ten is sorted
-        least = np.maximum(np.partition(first, -TOP, axis=1)[:, -TOP], 1)
-    row, member = np.nonzero(first >= least[:, None])
+    row, member = np.nonzero(first >= _least(first)[:, None])  # what could be among the first ten
     tie = row if len(sums) == 1 or ranking.is_net else -sums[1][row, member]
     # Members are in order already, and the sort keeps that order among equals.
     order = np.lexsort((tie, -first[row, member], row))
