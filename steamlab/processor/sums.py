@@ -47,12 +47,10 @@ class Sums:
         if not counts and (name, bucket) not in self._parts:
             return False
         parts = self._parts.setdefault((name, bucket), {})
-        before = parts.get(partition, {})
+        before = parts.get(partition)
         parts[partition] = counts
-        change = dict(counts)
-        for dim, n in before.items():
-            change[dim] = change.get(dim, 0) - n
-        if not any(change.values()):
+        change = _less(counts, before) if before else counts
+        if not change:
             return False
         _add_to(self.buckets[name].setdefault(bucket, {}), change)
         if name in self.totals:
@@ -108,9 +106,19 @@ class Sums:
                 del self._days[name, day]
 
 
+def _less(counts: Counts, before: Counts) -> Counts:
+    change = dict(counts)
+    for dim, n in before.items():
+        change[dim] = change.get(dim, 0) - n
+    return {dim: n for dim, n in change.items() if n}
+
+
 def _add_to(table: Any, change: Counts) -> None:
     if isinstance(table, Histogram):
         table.change(change)
+        return
+    if not table:
+        table.update(change)
         return
     for dim, n in change.items():
         total = table.get(dim, 0) + n
