@@ -18,6 +18,8 @@ __all__ = ["Arrived", "Stage"]
 Arrived: TypeAlias = tuple[list[Message], list[Message]]
 """Records, and where partitions end."""
 
+_AT_ONCE = 250  # so few that all of them are still in the processor's cache when they are read
+
 _LOG = logging.getLogger("steamlab.process")
 
 
@@ -90,7 +92,7 @@ class Stage(ABC):
         """
         count, left_s = 0, wait_s
         while count < self._batch and left_s > 0.001:
-            begin_s, asked = time.monotonic(), min(1000, self._batch - count)
+            begin_s, asked = time.monotonic(), min(_AT_ONCE, self._batch - count)
             found = self._consumer.consume(asked, left_s)
             if len(found) < asked:
                 left_s -= time.monotonic() - begin_s
@@ -99,12 +101,12 @@ class Stage(ABC):
         self._waited_s = wait_s - left_s
 
     def _burst(self, wait_s: float, pause_s: float) -> Iterator[Arrived]:
-        """Yield what comes together: it is over when fewer than 1,000 come within a pause."""
+        """Yield what comes together: it is over when fewer than asked for come within a pause."""
         yield _sorted_out(self._consumer.consume(1, wait_s))
-        for _ in range(self._batch // 1000):
-            found = self._consumer.consume(1000, pause_s)
+        for _ in range(self._batch // _AT_ONCE):
+            found = self._consumer.consume(_AT_ONCE, pause_s)
             yield _sorted_out(found)
-            if len(found) < 1000:
+            if len(found) < _AT_ONCE:
                 break
 
     def _commit(self, records: Iterator[Write], offsets: Sequence[TopicPartition]) -> bool:

@@ -17,7 +17,7 @@ from steamlab.processor.chapters import CHAPTERS, Chapter
 from steamlab.processor.families import Counts
 from steamlab.processor.first_stage import FirstStage, Output
 from steamlab.processor.intake import Refusal
-from steamlab.processor.messages import AT_ONCE, decode_columns
+from steamlab.processor.messages import decode_columns
 from steamlab.topics import base_name
 
 __all__ = ["Task"]
@@ -56,12 +56,8 @@ class Task:
         if COUNTS in changelog:
             self.counts.update(msgspec.json.decode(changelog[COUNTS]))
 
-    def take(self, messages: Sequence[KafkaMessage]) -> None:
-        """Take records. They are looked at few at a time, while all of them are in the cache."""
-        for low in range(0, len(messages), AT_ONCE):
-            self._admit(messages[low : low + AT_ONCE])
-
-    def _admit(self, taken: Sequence[KafkaMessage]) -> None:
+    def take(self, taken: Sequence[KafkaMessage]) -> None:
+        """Take records: best a few at a time, as they come."""
         self._is_fresh = True
         topics = [message.topic() or "" for message in taken]
         for topic, message in dict(zip(topics, taken, strict=True)).items():
