@@ -19,6 +19,7 @@ Arrived: TypeAlias = tuple[list[Message], list[Message]]
 """Records, and where partitions end."""
 
 _AT_ONCE = 250  # so few that all of them are still in the processor's cache when they are read
+_AT_HAND_S = 0.002  # what takes longer to get was waited for
 
 _LOG = logging.getLogger("steamlab.process")
 
@@ -94,8 +95,9 @@ class Stage(ABC):
         while count < self._batch and left_s > 0.001:
             begin_s, asked = time.monotonic(), min(_AT_ONCE, self._batch - count)
             found = self._consumer.consume(asked, left_s)
-            if len(found) < asked:
-                left_s -= time.monotonic() - begin_s
+            spent_s = time.monotonic() - begin_s
+            if len(found) < asked or spent_s > _AT_HAND_S:
+                left_s -= spent_s
             count += len(found)
             yield _sorted_out(found)
         self._waited_s = wait_s - left_s
