@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from steamlab.decoding.labels import label
 from steamlab.events import (
     TOPIC_OF,
     CartAction,
@@ -76,8 +77,11 @@ def to_tables(accepted: Iterable[Decoded], *, until_ms: int | None = None) -> Ta
 
 
 def normalise(query: str) -> str:
-    """Return a search query as it is counted: NFKC, without case, white space collapsed."""
-    return " ".join(unicodedata.normalize("NFKC", query).casefold().split())
+    """Return a search query as it is counted: NFKC, without case, white space collapsed.
+
+    Like a game's id, a very long one is shown by its label.
+    """
+    return label(" ".join(unicodedata.normalize("NFKC", query).casefold().split()))
 
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
@@ -98,11 +102,11 @@ def _add(rows: dict[str, list[tuple[Any, ...]]], decoded: Decoded) -> None:
     user = event.user_id
     rows["arrivals"].append((time, user, TOPIC_OF[type_of(event)]))
     if isinstance(event, GamePageViewed):
-        rows["views"].append((time, user, event.game_id, event.source))
+        rows["views"].append((time, user, label(event.game_id), event.source))
     elif isinstance(event, WishlistAction):
-        rows["wishes"].append((time, user, event.game_id, event.action))
+        rows["wishes"].append((time, user, label(event.game_id), event.action))
     elif isinstance(event, CartAction):
-        rows["carts"].append((time, user, event.game_id, event.action))
+        rows["carts"].append((time, user, label(event.game_id), event.action))
     elif isinstance(event, SearchPerformed):
         rows["searches"].append((time, user, normalise(event.search_query)))
     elif isinstance(event, Purchase):
@@ -111,7 +115,8 @@ def _add(rows: dict[str, list[tuple[Any, ...]]], decoded: Decoded) -> None:
         # A game that is twice in an order is one line; what was paid for both counts.
         prices: dict[str, int] = {}
         for line in event.games:
-            prices[line.game_id] = prices.get(line.game_id, 0) + cents(line.price)
+            game = label(line.game_id)
+            prices[game] = prices.get(game, 0) + cents(line.price)
         rows["lines"] += [(time, user, order, game, paid) for game, paid in prices.items()]
 
 

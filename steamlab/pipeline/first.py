@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from steamlab import topics
 from steamlab.errors import BrokerError
@@ -48,6 +48,7 @@ class First(Stage):
         super().__init__(kafka, places, name, grace_ms=grace_ms)
         self._idle_s, self._counted = idle_s, chapters
         self.tasks: dict[int, Task] = {}
+        self._opened: dict[tuple[str, int], int] = {}
 
     def _inputs(self) -> list[str]:
         return self._places.inputs
@@ -72,13 +73,21 @@ class First(Stage):
         if not working:
             return
         crash_at("first", "consumed")
-        numbers = {task.number for task in working}
-        offsets = [
-            each
-            for each in self._consumer.position(self._consumer.assignment())
-            if each.partition in numbers and each.offset >= 0
-        ]
-        self._commit(self._writes(working), offsets)
+        self._commit(self._writes(working), self._positions({task.number for task in working}))
+
+    def _positions(self, numbers: Collection[int]) -> list[TopicPartition]:
+        """Return where reading goes on, in all five topics of these partition numbers.
+
+        Where nothing was read yet that is where reading began: a batch of which no offset is told,
+        because topics became idle and no more, would be nobody's to check.
+        """
+        found = []
+        for each in self._consumer.position(self._consumer.assignment()):
+            if each.partition in numbers:
+                if each.offset < 0:
+                    each.offset = self._opened[each.topic, each.partition]
+                found.append(each)
+        return found
 
     @staticmethod
     def _writes(working: Iterable[Task]) -> Iterator[Write]:
@@ -99,7 +108,7 @@ class First(Stage):
         and what is read of the logs after that is of the same moment.
         """
         committed = self._consumer.committed(partitions, _TIMEOUT_S)
-        self._warn_of_lost(committed)
+        self._find_begins(committed)
         numbers = sorted({each.partition for each in partitions})
         state, cells = self._read_state(numbers), self._read_partials()
         for number in numbers:
@@ -112,20 +121,19 @@ class First(Stage):
             )
             task.restore(state[number], partials.cells_of(number, cells))
             self.tasks[number] = task
-        for each in committed:
-            if each.offset < 0:
-                each.offset = OFFSET_BEGINNING
         return list(committed)
 
-    def _warn_of_lost(self, committed: Sequence[TopicPartition]) -> None:
-        """Say what retention has deleted before it was read."""
+    def _find_begins(self, committed: Sequence[TopicPartition]) -> None:
+        """Go on at the first event that there is; say what retention has deleted unread."""
         for topic in self._places.inputs:
             bounds = topics.bounds(self._kafka, topic)
             for each in committed:
-                lost = bounds[each.partition][0] - each.offset
-                if each.topic == topic and each.offset >= 0 and lost > 0:
-                    text = "%s events of %s, partition %s, were deleted unread"
-                    _LOG.warning(text, lost, topic, each.partition)
+                if each.topic == topic:
+                    begin = bounds[each.partition][0]
+                    if 0 <= each.offset < begin:
+                        text = "%s events of %s, partition %s, were deleted unread"
+                        _LOG.warning(text, begin - each.offset, topic, each.partition)
+                    each.offset = self._opened[topic, each.partition] = max(each.offset, begin)
 
     def _read_state(self, numbers: Sequence[int]) -> dict[int, dict[str, bytes]]:
         state: dict[int, dict[str, bytes]] = defaultdict(dict)

@@ -19,13 +19,13 @@ PARTITIONS = STORE_TOPICS[0].partitions
 SESSION_MS = 3_000
 TRANSACTION_MS = 8_000
 
-_LARGEST = 8 * 1024 * 1024  # a batch's state is one record
+_LARGEST = 4 * 1024 * 1024  # a bucket of partial cells is one record
 _COMPACTED = {
     "cleanup.policy": "compact",
     "max.message.bytes": str(_LARGEST),
     # What a restart reads is what compaction has left: it leaves the newest segment as it is, so
-    # segments are small.
-    "segment.bytes": str(2 * 1024 * 1024),
+    # segments are small, but no record may be larger than one.
+    "segment.bytes": str(_LARGEST),
     "min.cleanable.dirty.ratio": "0.2",
 }
 

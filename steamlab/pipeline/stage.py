@@ -100,7 +100,8 @@ class Stage(ABC):
                 left_s -= spent_s
             count += len(found)
             yield _sorted_out(found)
-        self._waited_s = wait_s - left_s
+        # A rebalance may come in between, and what it takes is no waiting.
+        self._waited_s = min(wait_s - left_s, wait_s)
 
     def _burst(self, wait_s: float, pause_s: float) -> Iterator[Arrived]:
         """Yield what comes together: it is over when fewer than asked for come within a pause."""

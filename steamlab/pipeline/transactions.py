@@ -39,7 +39,12 @@ class Transactions:
     def write(
         self, records: Iterable[Write], offsets: list[TopicPartition], consumer: Consumer
     ) -> None:
-        """Commit records and offsets; raise `AbortedError` where the group has moved on."""
+        """Commit records and offsets; raise `AbortedError` where the group has moved on.
+
+        Raises ValueError without offsets: only they tell the group who writes.
+        """
+        if not offsets:
+            raise ValueError("expected an offset at least: without one nobody checks who writes")
         try:
             self._producer.begin_transaction()
             self._produce(records)

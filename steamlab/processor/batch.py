@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from steamlab.decoding.labels import LONGEST, label
 from steamlab.events import cents
 from steamlab.processor.cells import Names, Rows, settled_ms, stack, to_codes
 from steamlab.processor.facts import (
@@ -42,7 +43,7 @@ __all__ = ["Batch"]
 
 _VIEWS, _WISHES, _CARTS, _PURCHASES, _SEARCHES = range(5)
 _TOPICS = {family.topics for family in FAMILIES}
-_EXACT = 2**52  # larger amounts are added one by one
+_EXACT = 2**47  # larger amounts are added one by one: 65,536 of these still fit a column's sum
 
 
 class Batch:
@@ -248,6 +249,12 @@ class Batch:
         return kept
 
 
-@lru_cache(100_000)
 def _term(query: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", query).casefold().split())
+    return _known_term(query) if len(query) <= LONGEST else _normalised(query)
+
+
+def _normalised(query: str) -> str:
+    return label(" ".join(unicodedata.normalize("NFKC", query).casefold().split()))
+
+
+_known_term = lru_cache(100_000)(_normalised)  # never the long ones: they would fill the memory

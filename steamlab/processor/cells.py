@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from steamlab.decoding.labels import label
 from steamlab.processor.facts import Columns, Contribution
 from steamlab.processor.families import CODE, FAMILIES, Counts
 
-__all__ = ["Cells", "Names", "Rows", "settled_ms", "stack", "to_codes"]
+__all__ = ["Cells", "Games", "Names", "Rows", "settled_ms", "stack", "to_codes"]
 
 _SIZES = np.array([family.size for family in FAMILIES])
 _IS_CLOSED_RIGHT = np.array([family.is_closed_right for family in FAMILIES])
@@ -25,6 +26,14 @@ class Names(dict[Any, int]):
     def __missing__(self, name: Any) -> int:
         self[name] = code = len(self)
         return code
+
+
+class Games(Names):
+    """Number games; one whose id is very long has the number of its label."""
+
+    def __missing__(self, name: str) -> int:
+        known = label(name)
+        return super().__missing__(name) if known == name else self[known]
 
 
 def settled_ms(family: Any, time: Columns) -> Columns:

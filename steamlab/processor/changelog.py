@@ -2,8 +2,8 @@
 
 Two records a batch: `recent|N` holds what is needed for a day, `facts|N` what is needed for longer;
 beside them `clock`. Eight small records of a kind become one, again and again, so that a restart
-reads few, however small the batches were. A record is deleted when all in it is forgotten. Pairs
-that live on take their facts along into a newer record.
+reads few, however small the batches were; one that is too large for its topic becomes two. A record
+is deleted when all in it is forgotten. Pairs that live on take their facts along into a newer one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ __all__ = ["Changelog"]
 
 _MASK = (1 << GAME_BITS) - 1
 _TOGETHER = 8  # so many small records of about a size become one
-_SMALL = 4_000  # rows; larger records stay as they are
+_SMALL = 128 * 1024  # bytes; larger records stay as they are
+_LARGE = 1024 * 1024  # bytes; larger records are halved
 _MERGE = {"facts": merge_facts, "recent": merge_recent}
 CartRow = tuple[int, CartFact]
 
@@ -55,53 +56,70 @@ class Changelog:
         self._small: dict[str, dict[int, _Small]] = {kind: {} for kind in _MERGE}
 
     def facts(
-        self, pair: Columns, fact: Columns, carts: Iterable[CartRow], newest_ms: int | None = None
+        self, pair: Columns, fact: Columns, carts: Sequence[CartRow], newest_ms: int | None = None
     ) -> dict[str, bytes | None]:
         """Record facts of pairs and carts; the record is of use for a while after `newest_ms`."""
-        if not len(pair):
+        if not len(pair) + len(carts):
             return {}
-        users, user = self._named(pair >> GAME_BITS, self._users())
-        games = list(self._games)
-        names, game = self._named(pair & _MASK, games)
-        at_user = {name: place for place, name in enumerate(users)}
-        at_game = {name: place for place, name in enumerate(names)}
-        people = self._users()
-        rows = [  # each of them is a fact of a pair, too: no user or game is new here
-            (at_user[people[who]], when, [at_game[games[each]] for each in what])
-            for who, (when, what) in carts
-        ]
         if newest_ms is None:
             newest_ms = int(np.max(fact)) >> 3
-        columns = user.tobytes(), game.tobytes(), fact.tobytes()
-        record = FactsRecord(users, names, *columns, rows, newest_ms)
+        value = self._encoded_facts(pair, fact, carts, newest_ms)
+        if len(value) > _LARGE and len(pair) > 1:
+            at, cart = len(pair) // 2, len(carts) // 2
+            first = self.facts(pair[:at], fact[:at], carts[:cart], newest_ms)
+            return first | self.facts(pair[at:], fact[at:], carts[cart:], newest_ms)
         number = self._next()
         self._facts[number] = _Chunk(newest_ms, pair, fact)
-        return self._with_merged("facts", number, len(fact), msgspec.msgpack.encode(record))
+        return self._with_merged("facts", number, value)
+
+    def _encoded_facts(
+        self, pair: Columns, fact: Columns, carts: Sequence[CartRow], newest_ms: int
+    ) -> bytes:
+        who = [user for user, _ in carts]
+        what = [game for _, (_, games) in carts for game in games]
+        shoppers, goods = np.array(who, np.int64), np.array(what, np.int64)
+        users, user = self._named(np.concatenate([pair >> GAME_BITS, shoppers]), self._users())
+        games, game = self._named(np.concatenate([pair & _MASK, goods]), list(self._games))
+        rest = iter(game[len(pair) :].tolist())
+        rows = [
+            (code, when, [next(rest) for _ in named])
+            for code, (_, (when, named)) in zip(user[len(pair) :].tolist(), carts, strict=True)
+        ]
+        columns = user[: len(pair)].tobytes(), game[: len(pair)].tobytes(), fact.tobytes()
+        return msgspec.msgpack.encode(FactsRecord(users, games, *columns, rows, newest_ms))
 
     def recent(
         self, rows: Columns, identities: Mapping[Identity, int], newest_ms: int
     ) -> dict[str, bytes | None]:
         """Record recent rows and identities."""
+        value = self._encoded_recent(rows, identities, newest_ms)
+        if len(value) > _LARGE and max(rows.shape[1], len(identities)) > 1:
+            at, each = rows.shape[1] // 2, list(identities.items())
+            first = self.recent(rows[:, :at], dict(each[: len(each) // 2]), newest_ms)
+            return first | self.recent(rows[:, at:], dict(each[len(each) // 2 :]), newest_ms)
+        number = self._next()
+        self._recent[number] = newest_ms
+        return self._with_merged("recent", number, value)
+
+    def _encoded_recent(
+        self, rows: Columns, identities: Mapping[Identity, int], newest_ms: int
+    ) -> bytes:
         users, user = self._named(rows[0], self._users())
         games, game = self._named(rows[3], list(self._games))
         coded = np.stack([user, rows[1], rows[2], game])
-        number = self._next()
-        self._recent[number] = newest_ms
         marks = np.fromiter(identities.values(), np.int64, len(identities)).tobytes()
         record = RecentRecord(users, games, coded.tobytes(), list(identities), marks, newest_ms)
-        return self._with_merged("recent", number, rows.shape[1], msgspec.msgpack.encode(record))
+        return msgspec.msgpack.encode(record)
 
-    def _with_merged(
-        self, kind: str, number: int, rows: int, value: bytes
-    ) -> dict[str, bytes | None]:
+    def _with_merged(self, kind: str, number: int, value: bytes) -> dict[str, bytes | None]:
         """Return a new record, or what it becomes together with earlier ones; those are deleted."""
         small, found, tier = self._small[kind], dict[str, bytes | None](), 0
-        while rows < _SMALL:
+        while len(value) < _SMALL:
             small[number] = _Small(tier, value)
             alike = [each for each, record in small.items() if record.tier == tier]
             if len(alike) < _TOGETHER:
                 break
-            value, rows = _MERGE[kind]([small.pop(each).value for each in alike])
+            value = _MERGE[kind]([small.pop(each).value for each in alike])
             number, tier = self._join(kind, alike), tier + 1
             found |= {f"{kind}|{each}": None for each in alike}
         return found | {f"{kind}|{number}": value}
@@ -158,18 +176,18 @@ class Changelog:
         self, key: str, value: bytes, pair: Columns, fact: Columns, newest_ms: int
     ) -> None:
         """Take note of a record of facts that was read back."""
-        number = self._noted(key, value, len(fact))
+        number = self._noted(key, value)
         self._facts[number] = _Chunk(newest_ms, pair, fact)
 
-    def note_recent(self, key: str, value: bytes, rows: int, newest_ms: int) -> None:
+    def note_recent(self, key: str, value: bytes, newest_ms: int) -> None:
         """Take note of a recent record that was read back."""
-        self._recent[self._noted(key, value, rows)] = newest_ms
+        self._recent[self._noted(key, value)] = newest_ms
 
-    def _noted(self, key: str, value: bytes, rows: int) -> int:
+    def _noted(self, key: str, value: bytes) -> int:
         kind, _, name = key.partition("|")
         number = int(name)
         self._number = max(self._number, number)
-        if rows < _SMALL:  # of which tier it was is not known, and does not matter
+        if len(value) < _SMALL:  # of which tier it was is not known, and does not matter
             self._small[kind][number] = _Small(0, value)
         return number
 

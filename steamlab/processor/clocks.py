@@ -13,6 +13,7 @@ class Clocks:
     """The newest time of each topic in each input partition, as the partitions told it.
 
     The slowest partition decides; one all of whose topics are idle does not hold the others back.
+    When such a one goes on, what had been final stays final: no mark goes back.
     """
 
     def __init__(self, *, partitions: int, grace_ms: int) -> None:
@@ -20,6 +21,7 @@ class Clocks:
         self.told: dict[int, Mapping[str, int]] = {number: {} for number in range(partitions)}
         self._idle: set[int] = set()
         self._marks: dict[tuple[str, ...], int] = {}  # what is asked again and again, by topics
+        self._reached: dict[tuple[str, ...], int] = {}
 
     @property
     def now_ms(self) -> int:
@@ -38,8 +40,16 @@ class Clocks:
         if topics not in self._marks:
             marks = {number: watermark(each, topics) for number, each in self.told.items()}
             awake = [mark for number, mark in marks.items() if number not in self._idle]
-            self._marks[topics] = min(awake) if awake else max(marks.values())
+            mark = min(awake) if awake else max(marks.values())
+            # Of several topics the slowest counts: each of them alone has come as far.
+            reached = (ms for known, ms in self._reached.items() if set(topics) <= set(known))
+            self._marks[topics] = self._reached[topics] = max(mark, *reached, NEVER_MS)
         return self._marks[topics]
+
+    def recall(self, topics: tuple[str, ...], reached_ms: int) -> None:
+        """Know again how far all partitions had come before a restart."""
+        self._reached[topics] = max(self._reached.get(topics, NEVER_MS), reached_ms)
+        self._marks.clear()
 
     def is_final(self, topics: tuple[str, ...], settled_ms: int) -> bool:
         """Whether what was settled at an instant, without late events, changes no more."""

@@ -19,7 +19,7 @@ import numpy as np
 from steamlab.errors import TopicError
 from steamlab.events import Decoded
 from steamlab.processor.batch import Batch
-from steamlab.processor.cells import Cells, Names, to_codes
+from steamlab.processor.cells import Cells, Games, to_codes
 from steamlab.processor.changelog import Changelog
 from steamlab.processor.chapters import CHAPTERS, GROUP_OF, Chapter
 from steamlab.processor.facts import FORGOTTEN, Columns
@@ -89,7 +89,7 @@ class FirstStage:
         self.cells = Cells()
         self._admitted = Admitted()
         self._intake, self._recent, self._pairs, self._carts = Intake(), Recent(), Pairs(), Carts()
-        self._users, self._games = Users(), Names()
+        self._users, self._games = Users(), Games()
         self._games[""]
         self._changelog = Changelog(lambda: self._users.names, self._games)
         self._swept_ms, self._unswept = NEVER_MS, 0
@@ -252,7 +252,7 @@ class FirstStage:
         self._recent.put(rows)
         marks = np.frombuffer(record.marks, np.int64).tolist()
         self._intake.remember(zip(record.identities, marks, strict=True))
-        self._changelog.note_recent(key, value, rows.shape[1], record.newest_ms)
+        self._changelog.note_recent(key, value, record.newest_ms)
 
 
 def _other_chapters(found: Collection[str], asked: Collection[str]) -> TopicError:

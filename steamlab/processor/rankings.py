@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from steamlab.processor.families import (
 )
 from steamlab.processor.published import amount
 
-__all__ = ["RANKINGS", "Ranking", "rank", "rank_windows"]
+__all__ = ["RANKINGS", "Ranking", "rank", "rank_windows", "runs"]
 
 TOP = 10
 Buckets = Mapping[int, Counts]
@@ -85,6 +85,18 @@ def _item(ranking: Ranking, member: str, first: int, second: int) -> dict[str, A
         shown: Any = first - second if ranking.is_net else second
         values.append(amount(second) if ranking.is_money else shown)
     return dict(zip(ranking.fields, values, strict=True))
+
+
+def runs(ends: Sequence[int], gap: int) -> Iterator[list[int]]:
+    """Part the ends of windows where nothing joins them: what lies between is not looked at."""
+    run: list[int] = []
+    for end in ends:
+        if run and end - run[-1] > gap:
+            yield run
+            run = []
+        run.append(end)
+    if run:
+        yield run
 
 
 def rank_windows(

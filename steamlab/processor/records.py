@@ -6,19 +6,30 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from steamlab.processor.families import Counts
 from steamlab.processor.published import PUBLISHED, Look, Published, Values
 from steamlab.processor.rankings import RANKINGS
 
-__all__ = ["Bounds", "Record", "Window", "bounds", "make_record", "metric_records", "window_of"]
+__all__ = [
+    "NAMED_BY_END",
+    "Bounds",
+    "Record",
+    "Window",
+    "bounds",
+    "make_record",
+    "metric_records",
+    "window_of",
+]
 
 Record: TypeAlias = dict[str, Any]
 Window: TypeAlias = tuple[str, int]  # a metric, and the name of a bucket
 Bounds: TypeAlias = tuple[str | None, str | None]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NAMED_BY_END = {each.name for each in PUBLISHED if each.is_rolling}
-_NAMED_BY_END |= {each.name for each in RANKINGS}
+NAMED_BY_END = {each.name for each in PUBLISHED if each.is_rolling}
+NAMED_BY_END |= {each.name for each in RANKINGS}
 
 
 def make_record(
@@ -59,11 +70,18 @@ def bounds(start_ms: int, size_ms: int) -> Bounds:
 def window_of(record: Record) -> Window:
     """Return the window that a record is of."""
     name = record["metric"]
-    bound = record["windowEnd" if name in _NAMED_BY_END else "windowStart"]
+    bound = record["windowEnd" if name in NAMED_BY_END else "windowStart"]
     return name, (datetime.fromisoformat(bound) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _instant(time_ms: int) -> str:
-    moment = _EPOCH + timedelta(milliseconds=time_ms)
-    spec = "seconds" if time_ms % 1000 == 0 else "milliseconds"
+    is_whole = time_ms % 1000 == 0
+    try:
+        moment = _EPOCH + timedelta(milliseconds=time_ms)
+    except OverflowError:  # a window that ends in the year 1 may begin before it
+        return (
+            str(np.datetime_as_string(np.datetime64(time_ms, "ms"), "s" if is_whole else "ms"))
+            + "Z"
+        )
+    spec = "seconds" if is_whole else "milliseconds"
     return moment.isoformat(timespec=spec).replace("+00:00", "Z")

@@ -12,13 +12,14 @@ have told how far they are.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from steamlab.processor.chapters import CHAPTERS, Chapter
 from steamlab.processor.clocks import Clocks
 from steamlab.processor.families import FAMILY, GRACE_MS, NEVER_MS, Counts
+from steamlab.processor.finals import marks
 from steamlab.processor.published import Published
-from steamlab.processor.rankings import Ranking, rank, rank_windows
+from steamlab.processor.rankings import Ranking, rank, rank_windows, runs
 from steamlab.processor.records import (
     Record,
     Window,
@@ -107,6 +108,11 @@ class SecondStage:
                 self._totals[key] = record
             else:
                 self._open.setdefault(window_of(record), {})[key] = record
+
+        metrics: list[Published | Ranking] = [*self._metrics, *self._rankings]
+        final = [key for key, record in self._before.items() if record is None]
+        for topics, reached_ms in marks(final, metrics, self._clocks.grace_ms):
+            self._clocks.recall(topics, reached_ms)
 
     def closed(self) -> tuple[list[Cell], dict[Day, Closed]]:
         """Return the cells that the last changes let go, and the days that they belong to."""
@@ -236,7 +242,7 @@ class SecondStage:
         cells = [self._sums.buckets[name] for name in ranking.families]
         base = self._sums.bases.get(ranking.families[-1], {})
         found: dict[str, Record | None] = {}
-        for run in _runs(ends, ranking.size):
+        for run in runs(ends, ranking.size):
             lists = rank_windows(ranking, run, cells, base)
             for end in run:
                 is_final = self._is_settled(ranking, end)
@@ -281,15 +287,3 @@ class SecondStage:
                 self._gone += self._sums.close(family.name, bucket)
             if gone:
                 self._sums.close_until(family.name, until)
-
-
-def _runs(ends: list[int], gap: int) -> Iterator[list[int]]:
-    """Part the ends where nothing joins them."""
-    run: list[int] = []
-    for end in ends:
-        if run and end - run[-1] > gap:
-            yield run
-            run = []
-        run.append(end)
-    if run:
-        yield run

@@ -55,8 +55,8 @@ class Clock(Struct):
     chapters: list[str]
 
 
-def merge_facts(values: Sequence[bytes]) -> tuple[bytes, int]:
-    """Return one record of facts for several, and how many facts it has."""
+def merge_facts(values: Sequence[bytes]) -> bytes:
+    """Return one record of facts for several."""
     users, games = Names(), Names()
     columns: list[list[Columns]] = [[], [], []]
     carts, newest_ms = [], []
@@ -78,11 +78,11 @@ def merge_facts(values: Sequence[bytes]) -> tuple[bytes, int]:
         carts,
         max(newest_ms),
     )
-    return _encode(merged), len(fact)
+    return _encode(merged)
 
 
-def merge_recent(values: Sequence[bytes]) -> tuple[bytes, int]:
-    """Return one recent record for several, and how many rows it has."""
+def merge_recent(values: Sequence[bytes]) -> bytes:
+    """Return one recent record for several."""
     users, games = Names(), Names()
     parts: list[Columns] = []
     identities: list[Any] = []
@@ -100,4 +100,4 @@ def merge_recent(values: Sequence[bytes]) -> tuple[bytes, int]:
     merged = RecentRecord(
         list(users), list(games), joined.tobytes(), identities, marks, max(newest_ms)
     )
-    return _encode(merged), joined.shape[1]
+    return _encode(merged)
