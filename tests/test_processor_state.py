@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from steamlab.events import Decoded
-from steamlab.metrics import read_lines
+from steamlab.metrics import Record, read_lines
 from steamlab.processor import changelog
+from steamlab.processor.clocks import Clocks
+from steamlab.processor.families import ALL_TOPICS
 from steamlab.processor.first_stage import FirstStage
 from steamlab.processor.state import FactsRecord
 from tests.processing import Both, oracle_of, plain
@@ -48,6 +50,63 @@ def test_a_topic_that_wakes_up_is_late() -> None:
     output = first.process_decoded(accepted(buy("10:04:30", "u2")))
     assert (1, 0) == (output.late["orders_minute"], output.late["orders_hour"])
     assert ("orders_minute", 1763719440000) not in output.cells
+
+
+def woken(*, restarts: bool) -> list[str]:
+    """Return the final records that change when an idle partition goes on, far behind the others.
+
+    Ten minutes and more after the events that it then brings, the other one's minutes are final.
+    """
+    ahead, behind = FirstStage(grace_ms=GRACE_MS), FirstStage(grace_ms=GRACE_MS)
+    both = Both(partitions=2, grace_ms=GRACE_MS)
+    final: dict[str, Record | None] = {}
+    changed: list[str] = []
+
+    def feed(place: int, first: FirstStage, *events: Event, is_idle: bool = False) -> None:
+        idle = ALL_TOPICS if is_idle else ()
+        output = first.process_decoded(accepted(*events), idle=idle)
+        both.partials[place] |= output.cells
+        both.clocks[place] = output.clocks
+        both.second.update(place, output.cells, output.clocks, is_idle=is_idle)
+        for name, record in both.publish().items():
+            changed.extend([name] if name in final else [])
+            if record and record["final"]:
+                final[name] = record
+
+    feed(1, behind, *all_five("09:00:00", "u2"))
+    feed(1, behind, is_idle=True)
+    for minute in range(0, 60, 2):
+        feed(0, ahead, *all_five(f"10:{minute:02}:00", "u1"))
+    assert "trending_games|2025-11-21T09:20:00Z|" in final
+    if restarts:
+        both.restart()  # that a partition was idle is not told again: by now it is not
+    feed(1, behind, look("10:20:00", "u2", "g2"), buy("10:20:00", "u2", order="o2"))
+    feed(1, behind, look("10:22:00", "u2", "g2"))
+    return changed
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_final_stays_final_when_a_partition_wakes(restarts: bool) -> None:
+    """What it then brings for final windows counts as late; also where nobody remembers them."""
+    assert [] == woken(restarts=restarts)
+
+
+def test_marks_that_go_back_change_what_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: without the memory of how far all had come, final records change."""
+    right = Clocks.slowest
+
+    def slowest(self: Clocks, topics: tuple[str, ...]) -> int:
+        self._reached.clear()
+        return right(self, topics)
+
+    monkeypatch.setattr(Clocks, "slowest", slowest)
+    assert [] != woken(restarts=False)
+
+
+def test_a_restart_must_recall_the_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: where final records do not say how far all had come, they change."""
+    monkeypatch.setattr(Clocks, "recall", lambda *_: None)
+    assert [] != woken(restarts=True)
 
 
 def test_too_old_events_are_refused() -> None:
