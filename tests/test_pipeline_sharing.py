@@ -17,6 +17,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from steamlab.errors import BrokerError
+from steamlab.pipeline.counts import read_counts
 from steamlab.pipeline.first import check_copartitioned
 from steamlab.pipeline.places import Places
 from steamlab.pipeline.supervisor import Supervisor
@@ -188,6 +189,44 @@ def test_a_zombie_before_its_transaction_is_refused(
         for stage, has in (("first", [15, 15]), ("second", [2, 2])):
             until(lambda: has == sizes(kafka, stream.places, stage), "half for each")  # noqa: B023
         assert ([], {"first": 1, "second": 1}) == (old.look(), old.starts)
+
+
+@pytest.mark.broker
+def test_a_zombie_that_has_read_nothing_is_refused(
+    kafka: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Started anew, with nothing to tell but idleness, it is told apart as any other."""
+    stream, file = Stream(kafka, Places("91e.")), tmp_path / "freeze"
+    config: dict[str, Any] = {"prefix": "91e.", "grace_ms": GRACE_MS, "stages": ("first",)}
+    with Supervisor(kafka, **config) as before:
+        stream.send(500)
+        until(lambda: counted(stream) == 500, "500 events")
+        before.stop()
+    file.write_text("first:consumed")
+    environment = dict(os.environ) | {"STEAMLAB_FREEZE": str(file)}
+    with Supervisor(kafka, environment=environment, idle_s=1.0, **config) as old:
+        process = old.processes["first"]
+        until(lambda: is_frozen(process.pid), "idle, and frozen")
+        file.write_text("")
+        try:
+            with Supervisor(kafka, idle_s=60.0, **config) as new:
+                stream.send(500)
+                until(lambda: counted(stream) == 1000, "1,000 events")
+                assert {"first": 1} == new.starts
+                known = places_of(log(kafka, stream.places.changelog))
+                capfd.readouterr()
+                wake(old)
+                until(lambda: "aborted" in capfd.readouterr().err, "a batch given up")
+                assert known == places_of(log(kafka, stream.places.changelog))
+                assert 1000 == counted(stream)
+        finally:
+            wake(old)
+
+
+def counted(stream: Stream) -> int:
+    """Return how many events the first stage says that it has accepted or known."""
+    counts = read_counts(stream.kafka, stream.places)
+    return counts["accepted"] + counts["duplicates"]
 
 
 def odd_worker(kafka: Mapping[str, Any], number: int, *more: str) -> subprocess.Popen[str]:

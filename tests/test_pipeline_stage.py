@@ -1,4 +1,4 @@
-"""When a batch is closed: after a while of waiting, however fast records come."""
+"""What counts as waiting: for records, however fast they come, and not for anything else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
+from steamlab import topics
 from steamlab.pipeline import stage as stages
+from steamlab.pipeline.first import First
 from steamlab.pipeline.places import Places
 from steamlab.pipeline.stage import Stage
 
@@ -89,3 +91,36 @@ def test_full_handfuls_that_were_waited_for_would(
     """The control: where such waiting does not count, a batch takes all there is to come."""
     monkeypatch.setattr(stages, "_AT_HAND_S", 1.0)
     assert 10 >= len(batches(kafka, topic))
+
+
+class Slow(First):
+    """A first stage whose state takes two seconds to be put back; `rounds` count from then on."""
+
+    def __init__(self, kafka: dict[str, Any], name: str) -> None:
+        super().__init__(kafka, _PLACES, name, idle_s=1.0)
+        self.rounds = 0
+
+    def is_idle(self) -> bool:
+        """Whether a task has something to tell, which without events is idleness."""
+        return any(task.has_work for task in self.tasks.values())
+
+    def _open(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        found = super()._open(partitions)
+        time.sleep(2)
+        return found
+
+    def _process(self) -> None:
+        self.rounds += bool(self.tasks)
+
+
+def test_putting_state_back_is_no_silence(kafka: dict[str, Any]) -> None:
+    """A second of silence is waited for after it, in rounds of 30 milliseconds."""
+    topics.create(kafka, _PLACES.specs())
+    stage, deadline_s = Slow(kafka, "85.slow"), time.monotonic() + 60
+    try:
+        stage.run(lambda: stage.is_idle() or time.monotonic() > deadline_s)
+    finally:
+        stage.close()
+        topics.delete(kafka, [spec.name for spec in _PLACES.specs()])
+    assert time.monotonic() < deadline_s, "it never was idle"
+    assert 30 <= stage.rounds
