@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from steamlab.errors import LabError
+from steamlab.options import Days, Json, MetricChapter, Prefix, Scale, Seed, Speed, number, seconds
 from steamlab.printing import (
     kafka_line,
     print_progress,
@@ -21,7 +21,7 @@ from steamlab.printing import (
 
 # Every verb imports what it needs when it runs: `steamlab --help` answers at once.
 
-__all__ = ["MetricChapter", "app", "main"]
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,18 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Learn Apache Kafka by running a game store on a real Kafka, on this computer.",
 )
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for another program.")]
-Prefix = Annotated[str, typer.Option(help="What all topics' names begin with, such as `19.`.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same events.")]
 
-
-class MetricChapter(StrEnum):
-    """The four chapters of the sixteen metrics."""
-
-    SALES = "sales"
-    FUNNEL = "funnel"
-    PRODUCTS = "products"
-    SHOPPERS = "shoppers"
+_TEN_YEARS_MIN = 10 * 366 * 24 * 60
 
 
 @app.callback()
@@ -57,7 +47,9 @@ def lab(
         typer.Option(help="Replace your copy of this notebook, such as 01; the old one is kept."),
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
-    port: Annotated[int, typer.Option(help="JupyterLab's first choice of a port.")] = 8888,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="JupyterLab's first choice of a port.")
+    ] = 8888,
 ) -> None:
     """Start Kafka, open the course in JupyterLab; Ctrl-C ends JupyterLab."""
     from steamlab.launch.lab import lab
@@ -68,9 +60,9 @@ def lab(
 @app.command()
 def up(
     brokers: Annotated[
-        int, typer.Option(min=1, max=3, help="How many brokers at least: 1 or 3.")
+        int, typer.Option(min=1, max=3, help="How many brokers at least, from 1 to 3.")
     ] = 1,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for Kafka.")] = 120,
+    timeout: Annotated[float, seconds("Seconds to wait for Kafka.")] = 120,
 ) -> None:
     """Start Kafka, or find the one that runs."""
     from steamlab.broker import up
@@ -111,7 +103,8 @@ def doctor(json: Json = False) -> None:
 @app.command()
 def reset(
     brokers: Annotated[
-        int | None, typer.Option(help="How many brokers; as many as before, unless told.")
+        int | None,
+        typer.Option(min=1, max=3, help="How many brokers; as many as before, unless told."),
     ] = None,
 ) -> None:
     """End Kafka, delete its topics and data, start it empty."""
@@ -140,11 +133,9 @@ def topics(
 
 @app.command()
 def simulate(
-    scale: Annotated[
-        float, typer.Option(help="The store's size; 1 is 1,000 views a minute.")
-    ] = 0.01,
-    speed: Annotated[float, typer.Option(help="Store seconds a second; 0: flat out.")] = 1440.0,
-    days: Annotated[float, typer.Option(help="Store days to play.")] = 7.0,
+    scale: Scale = 0.01,
+    speed: Speed = 1440.0,
+    days: Days = 7.0,
     seed: Seed = 7,
     start: Annotated[str, typer.Option(help="The store's first instant.")] = "2025-11-17T00:00:00Z",
     largest: Annotated[
@@ -173,8 +164,11 @@ def simulate(
 @app.command()
 def watch(
     topic: Annotated[list[str], typer.Argument(help="Topics to print.", show_default=False)],
-    until: Annotated[int | None, typer.Option(help="End after this many records.")] = None,
-    timeout: Annotated[float | None, typer.Option(help="End after this many seconds.")] = None,
+    until: Annotated[int | None, typer.Option(min=1, help="End after this many records.")] = None,
+    timeout: Annotated[
+        float | None,
+        seconds("End after this many seconds; with --until, fail if it is not reached by then."),
+    ] = None,
     new: Annotated[bool, typer.Option("--new", help="Only what arrives from now on.")] = False,
     json: Json = False,
 ) -> None:
@@ -216,22 +210,35 @@ def metrics(
 @app.command()
 def process(
     until: Annotated[
-        int | None, typer.Option(help="End when so many events are processed; print the records.")
+        int | None,
+        typer.Option(min=1, help="End when so many events are processed; print the records."),
     ] = None,
     grace: Annotated[
-        float, typer.Option(help="Minutes of store time that an event may be late.")
+        float,
+        number(
+            "Minutes of store time that an event may be late and still counts in its window.",
+            least=0,
+            most=_TEN_YEARS_MIN,
+        ),
     ] = 5.0,
     idle: Annotated[
-        float, typer.Option(help="Seconds without a record after which a topic holds nobody back.")
+        float,
+        number("Seconds without a record after which no window waits for a topic.", least=0),
     ] = 5.0,
     prefix: Prefix = "",
-    timeout: Annotated[float | None, typer.Option(help="Seconds to wait for --until.")] = None,
+    timeout: Annotated[float | None, seconds("Seconds to wait for --until.")] = None,
     only: Annotated[
-        list[MetricChapter] | None, typer.Option(help="Count only this chapter of the metrics.")
+        list[MetricChapter] | None,
+        typer.Option(help="Count only this chapter of the metrics; may be given more than once."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compute the sixteen metrics from the live stream into analytics.metrics, exactly once."""
+    """Compute the sixteen metrics from the live stream into analytics.metrics, exactly once.
+
+    It goes on where the last run ended: --grace and --only are for what comes from now on.
+    """
+    if timeout is not None and until is None:
+        raise typer.BadParameter("--timeout is for --until: give both, or neither.")
     from steamlab.pipeline.process import process
 
     process(
@@ -248,11 +255,9 @@ def process(
 
 @app.command()
 def store(
-    scale: Annotated[
-        float, typer.Option(help="The store's size; 1 is 1,000 views a minute.")
-    ] = 0.01,
-    speed: Annotated[float, typer.Option(help="Store seconds a second; 0: flat out.")] = 1440.0,
-    days: Annotated[float, typer.Option(help="Store days to play.")] = 7.0,
+    scale: Scale = 0.01,
+    speed: Speed = 1440.0,
+    days: Days = 7.0,
     seed: Seed = 7,
     prefix: Prefix = "",
 ) -> None:

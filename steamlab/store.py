@@ -51,6 +51,11 @@ class Store:
         self._topics = dict(topics) if topics is not None else {name: name for name in _NAMES}
         self._control = self._topics.pop(store_topics.CONTROL_TOPIC.name, self._own_control())
         self._seed, self._start = seed, start
+        if not 0 < scale <= 10:
+            raise LessonError(
+                f"A store of scale {scale:g} makes no sense.",
+                repair="Take a scale above 0, at most 10; 1 is 1,000 page views a minute.",
+            )
         self._scale, self._largest = scale, max(scale, largest or scale)
         self._start_ms = start_ms(start)
         self._replayer: Replayer | None = None

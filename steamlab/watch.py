@@ -85,6 +85,8 @@ def watch(
 ) -> Tally:
     """Print each record of the topics as a line, then a tally; end after `until` or at Ctrl-C.
 
+    Without `until` it also ends after `timeout` seconds.
+
     A topic that is not one of the store's may hold any of its events; records of the metrics, the
     dead letters and the controls are shown as they are. With `json`, each line is an object for
     another program, and the last one is {"tally": ...}. Raises `TopicError` for an unknown topic,
@@ -149,8 +151,10 @@ def _batches(
     with Tail(kafka, names, start) as tail:
         while until is None or seen < until:
             if deadline is not None and time.monotonic() > deadline:
+                if until is None:
+                    return
                 raise DeadlineError(
-                    f"Expected {until or 'more'} records, and saw {seen} before the deadline.",
+                    f"Expected {until} records, and saw {seen} before the deadline.",
                     repair="Run `steamlab topics` to see where the records are.",
                 )
             batch = tail.poll(500 if until is None else min(500, until - seen), 0.1)

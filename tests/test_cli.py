@@ -79,6 +79,24 @@ def test_a_wrong_option_is_usage() -> None:
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("process --until 0", "process --grace -1", "process --grace nan"),
+        *("process --grace 1e300", "process --idle -1", "process --idle nan"),
+        *("process --timeout 3", "process --until 1 --timeout -4"),
+        *("process --until 1 --timeout inf", "watch store.searches --until 0", "up --timeout 0"),
+        *("reset --brokers 0", "lab --port 99999"),
+    ],
+)
+def test_numbers_out_of_range_are_usage(words: str) -> None:
+    """What no run could mean is refused before anything is started: exit code 2, no trace."""
+    said = steamlab(*words.split())
+    assert (2, "") == (said.returncode, said.stdout)
+    assert "Invalid value" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
 def test_unreachable_kafka_is_one_line(tmp_path: Path) -> None:
     """A cluster named by STEAMLAB_BOOTSTRAP that does not answer is one line with its address."""
     said = steamlab("topics", STEAMLAB_BOOTSTRAP="127.0.0.1:9", STEAMLAB_HOME=str(tmp_path))

@@ -14,8 +14,8 @@ import pytest
 from confluent_kafka import Producer
 
 from steamlab import topics
-from steamlab.__main__ import MetricChapter
 from steamlab.metrics import key
+from steamlab.options import MetricChapter
 from steamlab.pipeline.places import Places
 from steamlab.processor.chapters import CHAPTERS, chapters_of
 from tests.pipelines import of_all, planned, send

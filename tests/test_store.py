@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 import uuid
@@ -69,6 +70,13 @@ def stored(kafka: dict[str, Any], topic: str) -> list[tuple[int, bytes, bytes, s
 def threads() -> list[str]:
     """Return the names of the store's threads that live."""
     return [thread.name for thread in threading.enumerate() if "steamlab" in thread.name]
+
+
+@pytest.mark.parametrize("scale", [0, -1, 11, math.nan])
+def test_a_scale_of_no_store_is_refused(scale: float) -> None:
+    """Before anything is started, in words."""
+    with pytest.raises(LessonError, match="makes no sense"):
+        Store(client_config("127.0.0.1:1"), scale=scale)
 
 
 def test_the_repr_says_nothing_that_changes() -> None:

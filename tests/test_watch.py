@@ -227,6 +227,12 @@ def test_deadline_and_unknown_topic(kafka: dict[str, Any], purchases: str) -> No
         watch(kafka, "no-such-topic", until=1, out=io.StringIO(), timeout=30)
 
 
+@pytest.mark.broker
+def test_a_while_is_an_end(kafka: dict[str, Any], purchases: str) -> None:
+    """Where nothing says how many records there must be, the end of the time is no error."""
+    assert 8 == watch(kafka, purchases, out=io.StringIO(), timeout=1.5).records
+
+
 def _start(kafka: dict[str, Any], topic: str) -> subprocess.Popen[bytes]:
     code = (  # whoever starts the tests in the background lets all their children ignore Ctrl-C
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "

@@ -165,10 +165,11 @@ class Supervisor:
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         with Progress(self._kafka, self.places) as progress:
             while True:
-                lines = self.look()
+                is_over = is_stopped()  # then its processes may have been told, too: no deaths
+                lines = [] if is_over else self.look()
                 done, there = progress.events()
                 tell(done, there, lines)
-                if is_stopped():
+                if is_over:
                     return done
                 if events is not None and done >= events and progress.is_drained():
                     return done

@@ -45,7 +45,7 @@ class Plan:
         if not 0 < scale <= 10 or not 0 < days <= 3660:
             raise LessonError(
                 f"A plan of scale {scale} over {days} days makes no sense.",
-                repair="Take a scale above 0, at most 10, and more than 0 days.",
+                repair="Take a scale above 0, at most 10, and more than 0 days, at most 3,660.",
             )
         if seed < 0:
             raise LessonError(f"A seed of {seed} is no seed.", repair="Take 0 or more.")
