@@ -32,7 +32,11 @@ def commit_automatically() -> None:
             self, records: Iterable[Write], offsets: list[TopicPartition], consumer: Consumer
         ) -> None:
             time.sleep(_SLOW_S)
-            super().write(records, [], consumer)
+            self._producer.begin_transaction()
+            self._produce(records)
+            for point in ("output", "offsets", "committing"):
+                crash_at(self._stage, point)
+            self._producer.commit_transaction(30)
 
     settings = stage.reading
 
