@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from steamlab.decoding import labels
-from steamlab.pipeline.partials import partials
+from steamlab.pipeline.partials import closed_value, partials
 from steamlab.pipeline.places import Places
-from steamlab.processor import batch, changelog
+from steamlab.processor import batch, changelog, sums
+from steamlab.processor.families import DAY, HOUR
 from steamlab.processor.first_stage import FirstStage, Message
+from steamlab.processor.sums import Sums
 from tests.processing import message, oracle, plain, run
 from tests.stream import buy, look, search, wish
 
@@ -85,6 +87,23 @@ def test_a_batch_of_one_user_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert largest(events)[1] < int(CHANGELOG["max.message.bytes"]) / 2
     monkeypatch.setattr(changelog, "_LARGE", 2**40)
     assert largest(events)[1] > int(CHANGELOG["max.message.bytes"])
+
+
+def closed_sizes() -> list[int]:
+    """Return the sizes of the records of a day in which 360,000 times to a purchase were closed."""
+    table = Sums(["waits"], {"waits"}, [])
+    for hour in range(24):
+        bucket = 20_413 * DAY + hour * HOUR
+        table.put((0, "waits", bucket), {10**9 + hour * 15_000 + n: 1 for n in range(15_000)})
+        assert [(0, "waits", bucket)] == list(table.close("waits", bucket))
+    return [len(closed_value(each)) for each in table.closed().values()]
+
+
+def test_what_is_closed_of_a_large_day_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times differ to the millisecond: an hour of a large store fits a record."""
+    assert max(closed_sizes()) < int(PARTIALS["max.message.bytes"]) / 8
+    monkeypatch.setattr(sums, "_BY_THE_HOUR", set())
+    assert max(closed_sizes()) > int(PARTIALS["max.message.bytes"])
 
 
 def test_no_record_is_larger_than_a_segment() -> None:

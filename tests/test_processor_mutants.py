@@ -392,7 +392,7 @@ WRONG: dict[str, tuple[Scenario, Patch]] = {
     "what is closed is not restored": (three_weeks, patch(Sums, "restore", lambda *_: None)),
     "what is closed of a day is told in part": (
         hour_by_hour,
-        patch(Sums, "_drop_whole_days", lambda self: self._days.clear()),
+        patch(Sums, "_drop_whole_spans", lambda self: self._spans.clear()),
     ),
     "what is closed is restored without until when": (
         hour_by_hour,

@@ -2,8 +2,9 @@
 
 Keys: `3|revenue_minute|1763719440000` is a bucket of input partition 3, of this family and those of
 its group; `3|clock` is how far that partition is (the last record of each of its transactions),
-`closed|orders_minute|20413` what the second stage has let go of a day (since 1970). Values are
-JSON; of a bucket they have, for each family, a list of dimensions and numbers.
+`closed|orders_minute|20413` what the second stage has let go of a day (since 1970), of some
+families of an hour. Values are JSON; of a bucket they have, for each family, a list of dimensions
+and numbers.
 """
 
 from __future__ import annotations
@@ -86,15 +87,15 @@ def clock_key(partition: int) -> bytes:
     return f"{partition}|clock".encode()
 
 
-def closed_key(family: str, day: int) -> bytes:
-    """Return the key of what is closed of a family's day."""
-    return f"closed|{family}|{day}".encode()
+def closed_key(family: str, span: int) -> bytes:
+    """Return the key of what is closed of a family's day, or hour."""
+    return f"closed|{family}|{span}".encode()
 
 
 def read_key(key: bytes) -> tuple[int | None, str, int | None]:
     """Return a key's partition, family and bucket.
 
-    A clock has no bucket; what is closed has a day instead, and no partition.
+    A clock has no bucket; what is closed has a day or an hour instead, and no partition.
     """
     first, second, *rest = key.decode().split("|")
     if first == "closed":
@@ -103,7 +104,7 @@ def read_key(key: bytes) -> tuple[int | None, str, int | None]:
 
 
 def closed_value(closed: Closed) -> bytes:
-    """Encode what is closed of a family's day."""
+    """Encode what is closed of a family's span."""
     until, counts = closed
     return _encode(_Closed(until, list(counts.items())))
 
@@ -120,7 +121,7 @@ def read_clock(value: bytes) -> Clock:
 
 
 def read_closed(value: bytes) -> Closed:
-    """Decode what is closed of a family's day."""
+    """Decode what is closed of a family's span."""
     found = _read_closed(value)
     return found.until, dict(found.counts)
 

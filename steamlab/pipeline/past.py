@@ -9,7 +9,7 @@ from confluent_kafka import Message
 
 from steamlab.pipeline import partials
 from steamlab.pipeline.partials import CellsOf
-from steamlab.processor.sums import Closed, Day
+from steamlab.processor.sums import Closed, Span
 
 __all__ = ["Past"]
 
@@ -39,12 +39,12 @@ class Past:
         else:
             self._untold[partition][key] = value
 
-    def closed(self) -> dict[Day, Closed]:
-        """Return what is closed of each family, day by day."""
+    def closed(self) -> dict[Span, Closed]:
+        """Return what is closed of each family, span by span."""
         found = {}
         for key, value in self._closed.items():
-            _, family, day = partials.read_key(key)
-            found[family, day or 0] = partials.read_closed(value)
+            _, family, span = partials.read_key(key)
+            found[family, span or 0] = partials.read_closed(value)
         return found
 
     def told(self) -> Iterator[tuple[int, partials.Clock, CellsOf]]:

@@ -86,8 +86,8 @@ class _Chapter:
             value = None if record is None else _encode(record)
             yield places.metrics, name.encode(), value, -1, None
         gone, closed = self.stage.closed()
-        for (family, day), each in closed.items():
-            key, value = partials.closed_key(family, day), partials.closed_value(each)
+        for (family, span), each in closed.items():
+            key, value = partials.closed_key(family, span), partials.closed_value(each)
             yield places.partials, key, value, self.number, None
         for key in {partials.bucket_key(cell) for cell in gone}:
             yield places.partials, key, None, self.number, None

@@ -28,7 +28,7 @@ from steamlab.processor.records import (
     metric_records,
     window_of,
 )
-from steamlab.processor.sums import Cell, Closed, Day, Sums
+from steamlab.processor.sums import Cell, Closed, Span, Sums
 
 __all__ = ["SecondStage"]
 
@@ -93,7 +93,9 @@ class SecondStage:
                     self._touched[name].add(bucket)
         self._clocks.tell(partition, clocks, is_idle=is_idle)
 
-    def restore(self, closed: Mapping[Day, Closed], published: Mapping[str, Record | None]) -> None:
+    def restore(
+        self, closed: Mapping[Span, Closed], published: Mapping[str, Record | None]
+    ) -> None:
         """Put back what was closed, and what was published; then update with all cells there are.
 
         Of what was final it is enough to know that it was: None stands for such a record. The first
@@ -114,8 +116,8 @@ class SecondStage:
         for topics, reached_ms in marks(final, metrics, self._clocks.grace_ms):
             self._clocks.recall(topics, reached_ms)
 
-    def closed(self) -> tuple[list[Cell], dict[Day, Closed]]:
-        """Return the cells that the last changes let go, and the days that they belong to."""
+    def closed(self) -> tuple[list[Cell], dict[Span, Closed]]:
+        """Return the cells that the last changes let go, and the spans that they belong to."""
         gone, self._gone = self._gone, []
         return gone, self._sums.closed()
 

@@ -6,17 +6,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from steamlab.processor.families import DAY, FAMILY, NEVER_MS, Counts
+from steamlab.processor.families import DAY, FAMILY, HOUR, NEVER_MS, Counts
 from steamlab.processor.histogram import Histogram
 
-__all__ = ["Cell", "Closed", "Day", "Sums"]
+__all__ = ["Cell", "Closed", "Span", "Sums"]
 
 Cell: TypeAlias = tuple[int, str, int]  # an input partition, a family, and a bucket of it
-Day: TypeAlias = tuple[str, int]  # a family, and a day of its buckets
-Closed: TypeAlias = tuple[int, Counts]  # until when a family is closed, and what a day of it had
+Span: TypeAlias = tuple[str, int]  # a family, and a day of its buckets, or an hour
+Closed: TypeAlias = tuple[int, Counts]  # until when a family is closed, and what a span of it had
 
 _ENDS = "carts_silent"  # its dimension is an instant; when that has passed, which one is no matter
 _LENGTHS = "waits"  # its dimension is a number, and nearly each is another
+_BY_THE_HOUR = {_LENGTHS, "terms"}  # a day of a large store has too many of these for one record
 
 
 class Sums:
@@ -37,8 +38,8 @@ class Sums:
         }
         self.bases: dict[str, Counts] = {name: {} for name in levels}
         self.until = dict.fromkeys(families, NEVER_MS)
-        self._days: defaultdict[Day, Counts] = defaultdict(dict)
-        self._changed: set[Day] = set()
+        self._spans: defaultdict[Span, Counts] = defaultdict(dict)
+        self._changed: set[Span] = set()
         self._parts: dict[tuple[str, int], dict[int, Counts]] = {}
 
     def put(self, cell: Cell, counts: Counts) -> bool:
@@ -59,16 +60,16 @@ class Sums:
 
     def close(self, name: str, bucket: int) -> Iterator[Cell]:
         """Let a bucket go, what it counted stays; yield the cells it was made of."""
-        counts, day = self.buckets[name].pop(bucket), 0
+        counts, number = self.buckets[name].pop(bucket), 0
         if name in self.totals:
             if name == _ENDS:
                 _add_to(self.totals[name], {end: -n for end, n in counts.items()})
                 counts = {0: sum(counts.values())}
                 _add_to(self.totals[name], counts)
-            day = bucket // DAY
-            _add_to(self._days[name, day], counts)
+            number = bucket // _span_ms(name)
+            _add_to(self._spans[name, number], counts)
             _add_to(self.bases.get(name, {}), counts)
-        self._changed.add((name, day))
+        self._changed.add((name, number))
         for partition in self._parts.pop((name, bucket), ()):
             yield partition, name, bucket
 
@@ -76,34 +77,39 @@ class Sums:
         """Note that all buckets that were settled at an instant are gone."""
         self.until[name] = until_ms
 
-    def closed(self) -> dict[Day, Closed]:
-        """Return the days of which something was closed since the last call, each as a whole.
+    def closed(self) -> dict[Span, Closed]:
+        """Return the spans of which something was closed since the last call, each as a whole.
 
-        Days are told apart so that what is told stays small, however long the store runs.
+        Spans are told apart so that what is told stays small, however long the store runs.
         """
         found = {
-            (name, day): (self.until[name], dict(self._days.get((name, day), ())))
-            for name, day in self._changed
+            (name, number): (self.until[name], dict(self._spans.get((name, number), ())))
+            for name, number in self._changed
         }
         self._changed.clear()
-        self._drop_whole_days()
+        self._drop_whole_spans()
         return found
 
-    def restore(self, closed: Mapping[Day, Closed]) -> None:
+    def restore(self, closed: Mapping[Span, Closed]) -> None:
         """Put back what was closed before; nothing is known of the families yet."""
-        for (name, day), (until, counts) in closed.items():
+        for (name, number), (until, counts) in closed.items():
             self.until[name] = max(self.until[name], until)
             if name in self.totals:
                 _add_to(self.totals[name], counts)
                 _add_to(self.bases.get(name, {}), counts)
-                self._days[name, day] = dict(counts)
-        self._drop_whole_days()
+                self._spans[name, number] = dict(counts)
+        self._drop_whole_spans()
 
-    def _drop_whole_days(self) -> None:
-        """Forget the days of which nothing is left to be closed: they are told, and in the sums."""
-        for name, day in list(self._days):
-            if FAMILY[name].settled_ms((day + 1) * DAY) <= self.until[name]:
-                del self._days[name, day]
+    def _drop_whole_spans(self) -> None:
+        """Forget the spans that have nothing left to be closed: they are told, and in the sums."""
+        for name, number in list(self._spans):
+            end_ms = (number + 1) * _span_ms(name)
+            if FAMILY[name].settled_ms(end_ms) <= self.until[name]:
+                del self._spans[name, number]
+
+
+def _span_ms(name: str) -> int:
+    return HOUR if name in _BY_THE_HOUR else DAY
 
 
 def _less(counts: Counts, before: Counts) -> Counts:
