@@ -32,6 +32,7 @@ from steamlab.topics import ALL_TOPICS, base_name
 __all__ = ["Tally", "escape_controls", "sentence", "watch"]
 
 _LONGEST = 160
+_PLACE = ("topic", "partition", "offset")
 _EVENT_TOPICS = frozenset(TOPIC_OF.values())
 _OTHER_TOPICS = frozenset(spec.name for spec in ALL_TOPICS) - _EVENT_TOPICS
 
@@ -200,7 +201,7 @@ def _line(seen: _Seen, out: TextIO) -> str:
     message, decoded = seen.message, seen.decoded
     place = f"{message.topic()}[{message.partition()}]@{message.offset()}"
     if decoded is None:
-        said = f"{_text(message.key())}: {_text(message.value())}"
+        said = f"{_refusal(message)}{_text(message.key())}: {_text(message.value())}"
     elif decoded.is_tombstone:
         said = f"tombstone for {_text(message.key())}"
     elif decoded.event is None:
@@ -214,6 +215,18 @@ def _line(seen: _Seen, out: TextIO) -> str:
     line = line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
     coding = out.encoding or "utf-8"
     return line.encode(coding, "backslashreplace").decode(coding)
+
+
+def _refusal(message: Message) -> str:
+    """Say of a dead letter why it is one, and where it was: that stands in its headers."""
+    headers: dict[str, Any] = dict(message.headers() or ())
+    if "dlq.reason" not in headers:
+        return ""
+    code, why, topic, partition, offset = (
+        _text(headers.get(f"dlq.{name}"))
+        for name in ("reason", "message", *(f"original.{part}" for part in _PLACE))
+    )
+    return f"{code}: {why} | {topic}[{partition}]@{offset} | "
 
 
 def _object(seen: _Seen) -> str:

@@ -228,6 +228,21 @@ def test_deadline_and_unknown_topic(kafka: dict[str, Any], purchases: str) -> No
 
 
 @pytest.mark.broker
+def test_a_dead_letter_says_why(kafka: dict[str, Any]) -> None:
+    """The code, the reason, and the place that the record had, before the record itself."""
+    names = ("reason", "message", "original.topic", "original.partition", "original.offset")
+    values = ("not_json", "ends too early", PURCHASES, "2", "17")
+    headers = [(f"dlq.{name}", text.encode()) for name, text in zip(names, values, strict=True)]
+    letters = "42.store.dead-letters"
+    topics.recreate(kafka, topics.TopicSpec(letters, 1))
+    _produce(kafka, letters, Record(b"{", key=b"user_1", headers=tuple(headers)))
+    (line, _) = _lines(kafka, letters, 1)
+    topics.delete(kafka, [letters])
+    said = "not_json: ends too early | 42.store.purchases[2]@17 | user_1: {"
+    assert f"{letters}[0]@0  {said}" == line
+
+
+@pytest.mark.broker
 def test_a_while_is_an_end(kafka: dict[str, Any], purchases: str) -> None:
     """Where nothing says how many records there must be, the end of the time is no error."""
     assert 8 == watch(kafka, purchases, out=io.StringIO(), timeout=1.5).records
