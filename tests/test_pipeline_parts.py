@@ -371,10 +371,25 @@ def test_a_record_too_large_is_no_abort(kafka: dict[str, Any], topic: str) -> No
     alone = Alone(kafka, topic)
     with pytest.raises(KafkaException, match="too large"):
         transactions.write(
-            [(topic, None, b"small", 0, None), (topic, None, large, 0, None)], [], alone
-        )  # type: ignore[arg-type]
+            [(topic, None, b"small", 0, None), (topic, None, large, 0, None)],
+            [TopicPartition(topic, 0, 0)],
+            alone,  # type: ignore[arg-type]
+        )
     Transactions("first", writing(kafka, f"large-{topic}")).close()  # aborts what is open
     assert [] == list(read_log(kafka, topic, [0]))
+    alone.consumer.close()
+
+
+@pytest.mark.broker
+def test_a_transaction_has_an_offset(kafka: dict[str, Any], topic: str) -> None:
+    """Without one the group does not see who writes: it is refused before it begins."""
+    transactions, alone = (
+        Transactions("first", writing(kafka, f"none-{topic}")),
+        Alone(kafka, topic),
+    )
+    with pytest.raises(ValueError, match="expected an offset"):
+        transactions.write([(topic, None, b"x", 0, None)], [], alone)  # type: ignore[arg-type]
+    transactions.close()
     alone.consumer.close()
 
 

@@ -17,7 +17,7 @@ from steamlab.pipeline.stage import Stage
 
 pytestmark = pytest.mark.broker
 
-_PLACES = Places("85.")
+_PLACES = Places("88.")
 _PER_S, _ALL = 10_000, 20_000
 
 
@@ -27,7 +27,7 @@ class Counting(Stage):
     stage = "first"
 
     def __init__(self, kafka: dict[str, Any], topic: str) -> None:
-        super().__init__(kafka, _PLACES, f"85.{topic}", grace_ms=0)
+        super().__init__(kafka, _PLACES, f"88.{topic}", grace_ms=0)
         self.batches: list[int] = []
         self._topic = topic
 
@@ -116,7 +116,7 @@ class Slow(First):
 def test_putting_state_back_is_no_silence(kafka: dict[str, Any]) -> None:
     """A second of silence is waited for after it, in rounds of 30 milliseconds."""
     topics.create(kafka, _PLACES.specs())
-    stage, deadline_s = Slow(kafka, "85.slow"), time.monotonic() + 60
+    stage, deadline_s = Slow(kafka, "88.slow"), time.monotonic() + 60
     try:
         stage.run(lambda: stage.is_idle() or time.monotonic() > deadline_s)
     finally:

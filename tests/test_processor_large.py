@@ -82,8 +82,8 @@ def of_one_user(count: int) -> list[Message]:
 
 
 def test_a_batch_of_one_user_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """20,000 events of one user in a batch are state in several records; one would be too large."""
-    events = of_one_user(20_000)
+    """9,000 events of one user in a batch are state in several records; one would be too large."""
+    events = of_one_user(9_000)
     assert largest(events)[1] < int(CHANGELOG["max.message.bytes"]) / 2
     monkeypatch.setattr(changelog, "_LARGE", 2**40)
     assert largest(events)[1] > int(CHANGELOG["max.message.bytes"])
