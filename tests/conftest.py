@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give the run a home of its own; workers and the kernels of notebooks inherit it."""
     config.pluginmanager.register(FreshProgress())
     nbval.kernel.KernelManager = OverFiles
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background, where a shell lets it ignore Ctrl-C, all its children would.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if _is_worker(config):
         return
     for left in _HOMES.glob("*-*"):

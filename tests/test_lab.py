@@ -116,7 +116,10 @@ def test_the_lab_opens_and_ends(
         page = DIRECT.open(address.group(), timeout=10).read().decode()
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(number)
-        last_words = process.communicate(timeout=30)[0]
+        try:
+            last_words = process.communicate(timeout=30)[0]
+        finally:
+            process.terminate()  # where the signal does not end it, the test must
     assert "<title>JupyterLab</title>" in page
     assert f"Kafka answers at {kafka['bootstrap.servers']}." in said
     assert "JupyterLab has ended." in last_words

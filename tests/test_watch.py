@@ -249,8 +249,7 @@ def test_a_while_is_an_end(kafka: dict[str, Any], purchases: str) -> None:
 
 
 def _start(kafka: dict[str, Any], topic: str) -> subprocess.Popen[bytes]:
-    code = (  # whoever starts the tests in the background lets all their children ignore Ctrl-C
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code = (
         "from steamlab.client import client_config; from steamlab.watch import watch; "
         f"watch(client_config({kafka['bootstrap.servers']!r}), {topic!r})"
     )
