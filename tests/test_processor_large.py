@@ -60,6 +60,15 @@ def test_long_names_are_counted_by_their_labels() -> None:
     assert oracle(events) == plain(run(events, batch=7, partitions=2))
 
 
+def test_a_name_and_its_label_are_one_line() -> None:
+    """Whoever writes the label of a long id means that game, in the stream as in the batch."""
+    game = "g" * 300
+    events = [message(buy("10:00:00", **{game: 1.0, labels.label(game): 2.0}))]
+    found = plain(run(events))
+    assert oracle(events) == found
+    assert 1 == found["hot_purchases|2025-11-21T09:45:00Z|"]["items"][0]["lines"]
+
+
 def test_long_names_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A minute with 150 of each kind fits a record; with the names themselves it would not."""
     cells, state = largest(long_named(150))

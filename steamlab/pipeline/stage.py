@@ -12,13 +12,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from steamlab.pipeline.places import Places, reading, writing
 from steamlab.pipeline.transactions import AbortedError, Transactions, Write
+from steamlab.processor.messages import AT_ONCE
 
 __all__ = ["Arrived", "Stage"]
 
 Arrived: TypeAlias = tuple[list[Message], list[Message]]
 """Records, and where partitions end."""
 
-_AT_ONCE = 250  # so few that all of them are still in the processor's cache when they are read
 _AT_HAND_S = 0.002  # what takes longer to get was waited for
 
 _LOG = logging.getLogger("steamlab.process")
@@ -93,7 +93,7 @@ class Stage(ABC):
         """
         count, left_s = 0, wait_s
         while count < self._batch and left_s > 0.001:
-            begin_s, asked = time.monotonic(), min(_AT_ONCE, self._batch - count)
+            begin_s, asked = time.monotonic(), min(AT_ONCE, self._batch - count)
             found = self._consumer.consume(asked, left_s)
             spent_s = time.monotonic() - begin_s
             if len(found) < asked or spent_s > _AT_HAND_S:
@@ -106,10 +106,10 @@ class Stage(ABC):
     def _burst(self, wait_s: float, pause_s: float) -> Iterator[Arrived]:
         """Yield what comes together: it is over when fewer than asked for come within a pause."""
         yield _sorted_out(self._consumer.consume(1, wait_s))
-        for _ in range(self._batch // _AT_ONCE):
-            found = self._consumer.consume(_AT_ONCE, pause_s)
+        for _ in range(self._batch // AT_ONCE):
+            found = self._consumer.consume(AT_ONCE, pause_s)
             yield _sorted_out(found)
-            if len(found) < _AT_ONCE:
+            if len(found) < AT_ONCE:
                 break
 
     def _commit(self, records: Iterator[Write], offsets: Sequence[TopicPartition]) -> bool:

@@ -92,7 +92,8 @@ class Batch:
         for bought in self._columns[_PURCHASES][1]:
             paid: dict[str, int] = {}
             for line in bought:
-                paid[line.game_id] = paid.get(line.game_id, 0) + cents(line.price)
+                game = label(line.game_id)
+                paid[game] = paid.get(game, 0) + cents(line.price)
             orders.append(paid)
         self._line_order = np.repeat(np.arange(len(orders)), [len(paid) for paid in orders])
         self._line_game = to_codes(games, [game for paid in orders for game in paid])
